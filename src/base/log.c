@@ -1,0 +1,233 @@
+/*
+ * The error log of this process. One line is one write(2), so that lines of
+ * several processes never mix. What cannot be written is counted, never waited
+ * for. The last lines stay in memory for the panic report. One of the two
+ * files that may keep state of the whole process.
+ */
+#include "base/log.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/syslog_sink.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LINE_MAX_ 2048
+#define RECENT 32
+#define RECENT_LINE 256
+
+static struct {
+	char role[32];
+	enum log_level level;
+	int fd;
+	bool to_syslog;
+	bool is_journal;
+	bool journal_known;
+	uint64_t lost;
+	char recent[RECENT][RECENT_LINE];
+	unsigned n_recent;
+} state = { .level = LOG_NOTICE, .fd = STDERR_FILENO };
+
+static const char *const level_words[] = {
+#define LEVEL(name, word) word,
+	LOG_LEVELS
+#undef LEVEL
+};
+
+/* sd-daemon's prefixes: what syslog calls debug is 7, critical 2. */
+static const char journal_priority[] = "765432";
+
+void
+log_set_role(const char *role)
+{
+	snprintf(state.role, sizeof state.role, "%s", role);
+}
+
+void
+log_set_level(enum log_level level)
+{
+	state.level = level;
+}
+
+enum log_level
+log_level(void)
+{
+	return state.level;
+}
+
+void
+log_set_fd(int fd)
+{
+	state.fd = fd;
+	state.to_syslog = false;
+	state.journal_known = false;
+}
+
+int
+log_fd(void)
+{
+	return state.fd;
+}
+
+void
+log_set_syslog(const char *ident, int facility)
+{
+	syslog_open(ident, facility);
+	state.to_syslog = true;
+}
+
+/* $JOURNAL_STREAM names the device and inode of the stream that systemd gave
+ * us (systemd.exec(5)). */
+static bool
+log_is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long device, inode;
+	struct stat st;
+
+	if (!state.journal_known) {
+		state.journal_known = true;
+		state.is_journal = stream != NULL &&
+		    sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+		    fstat(state.fd, &st) == 0 && st.st_dev == device &&
+		    st.st_ino == inode;
+	}
+	return state.is_journal;
+}
+
+/* Peers' bytes must not be able to forge lines or drive terminals. */
+static void
+log_escape(struct buf *b, const char *text)
+{
+	for (const unsigned char *p = (const unsigned char *)text; *p != '\0';
+	     p++) {
+		if (*p < 0x20 || *p == 0x7f)
+			buf_printf(b, "\\x%02x", *p);
+		else
+			buf_chr(b, (char)*p);
+	}
+}
+
+static void
+log_head(struct buf *b, enum log_level level)
+{
+	struct str date;
+
+	if (log_is_journal()) {
+		buf_chr(b, '<');
+		buf_chr(b, journal_priority[level]);
+		buf_z(b, ">");
+	} else {
+		date = clock_iso_date();
+		buf_printf(b, "%.*s.%03d%.*s %s ", 19, date.p,
+		    (int)(clock_wall_ms() % 1000), 6, date.p + 19,
+		    level_words[level]);
+	}
+	buf_printf(b, "%s[%d]: ", state.role[0] != '\0' ? state.role : "weir",
+	    (int)getpid());
+}
+
+static void
+log_remember(const char *line, size_t n)
+{
+	char *slot = state.recent[state.n_recent++ % RECENT];
+
+	if (n >= RECENT_LINE)
+		n = RECENT_LINE - 1;
+	memcpy(slot, line, n);
+	slot[n] = '\0';
+}
+
+static void
+log_write(enum log_level level, const char *text)
+{
+	char line[LINE_MAX_ + 2];
+	struct buf b = buf_fixed(line, LINE_MAX_);
+	size_t head;
+	ssize_t done;
+
+	log_head(&b, level);
+	head = b.n;
+	log_escape(&b, text);
+	log_remember(line, b.n);
+	if (level < state.level)
+		return;
+	if (state.to_syslog) {
+		syslog_write((int)level, line + head, b.n - head);
+		return;
+	}
+	line[b.n++] = '\n';
+	do
+		done = write(state.fd, line, b.n);
+	while (done < 0 && errno == EINTR);
+	if (done != (ssize_t)b.n)
+		state.lost++;
+}
+
+void
+log_line(enum log_level level, const char *fmt, ...)
+{
+	char text[LINE_MAX_];
+	int saved = errno;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	log_write(level, text);
+	errno = saved;
+}
+
+void
+log_limited(struct log_limit *l, enum log_level level, const char *fmt, ...)
+{
+	uint64_t second = clock_ms() / 1000;
+	char text[LINE_MAX_];
+	va_list ap;
+
+	if (second != l->second) {
+		if (l->left_out > 0)
+			log_line(level, "%llu lines like the next were left "
+			    "out", (unsigned long long)l->left_out);
+		l->second = second;
+		l->used = 0;
+		l->left_out = 0;
+	}
+	if (l->used >= l->burst) {
+		l->left_out++;
+		return;
+	}
+	l->used++;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	log_write(level, text);
+}
+
+uint64_t
+log_lost(void)
+{
+	return state.lost;
+}
+
+void
+log_dump_recent(int fd)
+{
+	unsigned n = state.n_recent < RECENT ? state.n_recent : RECENT;
+
+	/* Called in a signal handler: only write(2). */
+	for (unsigned i = 0; i < n; i++) {
+		const char *line =
+		    state.recent[(state.n_recent - n + i) % RECENT];
+
+		if (write(fd, "  ", 2) < 0 ||
+		    write(fd, line, strlen(line)) < 0 ||
+		    write(fd, "\n", 1) < 0)
+			return;
+	}
+}

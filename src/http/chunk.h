@@ -1,0 +1,41 @@
+/*
+ * Chunked bodies (RFC 9112 section 7.1), strictly: no bare LF, bounded
+ * extensions and trailers. Works on bytes; knows no connection.
+ */
+#ifndef HTTP_CHUNK_H
+#define HTTP_CHUNK_H
+
+#include "http/head.h"
+
+enum chunk_status {
+	CHUNK_DATA, /* *DATA is body */
+	CHUNK_MORE, /* all that was given is used up; more bytes are needed */
+	CHUNK_END,  /* the last chunk and the trailers are over */
+	CHUNK_BAD
+};
+
+struct chunk_decoder {
+	uint64_t left;      /* of the chunk that is being read */
+	uint32_t extension; /* bytes of extensions so far, all chunks */
+	uint32_t trailer;   /* bytes of trailers so far */
+	uint8_t state;
+};
+
+void chunk_decoder_init(struct chunk_decoder *d);
+/*
+ * Goes through P..P+N: *USED bytes are done with; on CHUNK_DATA the body bytes
+ * are the LAST data->n of them, so that the caller may take fewer by calling
+ * chunk_decoder_untake. Trailer fields are checked and dropped into TRAILERS
+ * (copied to its arena) if that is not NULL. Extensions above 4 KiB in all and
+ * trailers above 8 KiB are bad; so is any bare LF.
+ */
+enum chunk_status chunk_decode(struct chunk_decoder *d, const char *p,
+    size_t n, size_t *used, struct str *data, struct head *trailers);
+/* N bytes at the end of the last data were not taken after all and will be
+ * given again. */
+void chunk_decoder_untake(struct chunk_decoder *d, size_t n);
+
+/* "1a2b\r\n"; returns its length (at most 18). */
+size_t chunk_format_size(char out[18], uint64_t size);
+
+#endif

@@ -1,0 +1,648 @@
+/*
+ * The HTTP/1 server side of a connection: finds heads, begins transactions,
+ * and decides what comes after each. h1_work is its only driver: whatever
+ * happens (bytes, room, a response, a time-out's end) ends there, and it goes
+ * round until nothing can move.
+ *
+ * Owned by its connection; a transaction that it carries never outlives it.
+ */
+#include "http/h1.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/panic.h"
+#include "http/h1_conn.h"
+#include "http/site_index.h"
+
+/* Requests that one connection may have answered in a row before others get
+ * their turn. */
+#define H1_TURNS 32
+
+static const struct transport h1_transport;
+
+const struct http_conf *
+h1_conf(const struct h1 *h)
+{
+	if (h->x != NULL && h->x->txn->site != NULL)
+		return h->x->txn->site->http;
+	return site_index_first(h->conn.endpoint->owner)->http;
+}
+
+static struct h1 *
+h1_of(struct conn *c)
+{
+	struct h1 *h = (struct h1 *)c;
+
+	OBJ_CHECK(h, H1_MAGIC);
+	return h;
+}
+
+static struct h1 *
+h1_of_link(struct list *link)
+{
+	return LIST_ITEM(link, struct h1, link);
+}
+
+/* ---- ends -------------------------------------------------------------- */
+
+void
+h1_abort(struct h1 *h, enum close_reason why)
+{
+	if (h->x != NULL)
+		txn_finish(h->x->txn, why);
+	/*
+	 * Where the end of the connection is the end of the body, only a reset
+	 * tells the client that the body is short (RFC 9112 section 8).
+	 */
+	if (h->x != NULL && h->x->head_sent && h->x->framing == FRAMING_CLOSE)
+		conn_reset_on_close(&h->conn);
+	conn_close(&h->conn, why);
+}
+
+static void
+h1_idle(struct h1 *h)
+{
+	h->state = H1_IDLE;
+	h->scanned = 0;
+	h->server->stats->idle++;
+	conn_set_deadline(&h->conn, h1_conf(h)->keepalive_timeout);
+}
+
+static void
+h1_leave_idle(struct h1 *h)
+{
+	if (h->state == H1_IDLE)
+		h->server->stats->idle--;
+}
+
+static void
+h1_linger(struct h1 *h)
+{
+	h->state = H1_LINGER;
+	leftover_free(h->conn.net, &h->in);
+	conn_shutdown(&h->conn);
+	conn_set_deadline(&h->conn, h1_conf(h)->lingering_timeout);
+}
+
+static void
+h1_end_txn(struct h1 *h)
+{
+	struct txn *t = h->x->txn;
+
+	h->x = NULL;
+	h->body_waiting = false;
+	txn_end(t);
+}
+
+/* The response has been taken in full: what now? */
+static void
+h1_after_response(struct h1 *h)
+{
+	struct h1_exchange *x = h->x;
+	bool read_all = x->body.ended && leftover_len(&h->in) == 0;
+
+	h->requests++;
+	txn_finish(x->txn, CLOSE_DONE);
+	if (x->keep && (x->body.ended || h1_body_is_short(&x->body))) {
+		h->state = H1_DRAIN;
+		return;
+	}
+	if (read_all && x->peer_closes && leftover_len(&h->out) == 0) {
+		conn_close(&h->conn, CLOSE_DONE);
+		return;
+	}
+	h1_end_txn(h);
+	h1_linger(h);
+}
+
+/* ---- reading heads ----------------------------------------------------- */
+
+static struct txn *
+h1_new_exchange(struct h1 *h, const char *head, size_t n)
+{
+	struct txn *t = txn_new(h->server, &h1_transport, &h->conn, h);
+	struct h1_exchange *x = arena_zalloc(t->arena, sizeof *x);
+	struct str copy = arena_str(t->arena, str_of(head, n));
+
+	x->txn = t;
+	h->x = x;
+	t->carrier = h;
+	t->request_bytes = n;
+	t->req.line = str_slice(copy, 0, str_index(copy, '\r', 0));
+	if (t->req.line.n == copy.n)
+		t->req.line = str_slice(copy, 0, str_index(copy, '\n', 0));
+	t->req.is_https = conn_is_tls(&h->conn);
+	t->req.major = 1;
+	t->req.minor = 1;
+	h1_leave_idle(h);
+	h->state = H1_BUSY;
+	return t;
+}
+
+/* Answers and closes: after a malformed head nothing that follows on the
+ * connection can be trusted. */
+static void
+h1_refuse(struct h1 *h, struct txn *t, int status, const char *word)
+{
+	static const struct h1_request nothing = { .content_length = -1 };
+
+	h1_body_init(&h->x->body, h, t, &nothing);
+	h->x->body.ended = leftover_len(&h->in) == 0;
+	t->res.close = true;
+	txn_refuse(t, status, word);
+}
+
+/* Host and an absolute target must name the same (RFC 9112 section 3.2). */
+static bool
+h1_read_host(struct txn *t)
+{
+	struct str field = head_value(&t->req.head, FIELD_HOST);
+	struct str authority = t->req.target.authority;
+	struct str host = { "", 0 };
+	uint16_t port = 0;
+
+	if (field.p != NULL && field.n > 0 &&
+	    !authority_parse(t->arena, field, &host, &port))
+		return false;
+	if (t->req.target.form == TARGET_ABSOLUTE) {
+		if (!authority_parse(t->arena, authority, &t->req.host,
+		        &t->req.port))
+			return false;
+		return field.p == NULL ||
+		    (str_eq(host, t->req.host) && port == t->req.port);
+	}
+	t->req.host = host;
+	t->req.port = port;
+	return true;
+}
+
+static bool
+h1_read_target(struct h1 *h, struct txn *t, const struct h1_request *r,
+    const char **word)
+{
+	enum target_status st = target_parse(t->arena, r->target,
+	    (enum encoded_slash)h1_conf(h)->encoded_slash, &t->req.target);
+
+	*word = "bad_target";
+	if (st != TARGET_OK)
+		return false;
+	if (t->req.target.form == TARGET_ASTERISK &&
+	    r->method != METHOD_OPTIONS)
+		return false;
+	t->req.raw = r->target;
+	t->req.path = t->req.target.path;
+
+	*word = h1_refusal_word(H1_BAD_HOST);
+	return h1_read_host(t);
+}
+
+static void
+h1_begin(struct h1 *h, struct txn *t, struct str head)
+{
+	const struct http_conf *conf = h1_conf(h);
+	struct h1_limits limits = {
+		.max_fields = (uint32_t)conf->max_headers,
+		.max_target = (uint32_t)conf->max_target_size
+	};
+	struct h1_request r;
+	enum h1_refusal refusal;
+	const char *word;
+
+	head_init(&t->req.head, t->arena, 16);
+	refusal = h1_parse_request(head.p, head.n, &limits, &r, &t->req.head);
+	if (refusal != H1_OK) {
+		h1_refuse(h, t, h1_refusal_status(refusal),
+		    h1_refusal_word(refusal));
+		return;
+	}
+	t->req.method = r.method;
+	t->req.method_name = r.method_name;
+	t->req.minor = (uint8_t)r.minor;
+	t->req.expects_continue = r.expect_continue;
+	t->req.wants_upgrade = r.upgrade;
+	h->x->peer_closes = r.minor == 0 ? !r.keep_alive : r.close;
+	if (!h1_read_target(h, t, &r, &word)) {
+		h1_refuse(h, t, 400, word);
+		return;
+	}
+	if (r.method == METHOD_TRACE) {
+		h1_refuse(h, t, 405, "trace");
+		return;
+	}
+	h1_body_init(&h->x->body, h, t, &r);
+	txn_begin(t);
+}
+
+/* A whole head stands at P; N bytes are there in all. */
+static void
+h1_take_head(struct h1 *h, const char *p, size_t head_n, size_t n,
+    bool is_leftover)
+{
+	struct txn *t = h1_new_exchange(h, p, head_n);
+	struct str head = str_of(t->req.line.p, head_n);
+
+	h->scanned = 0;
+	if (is_leftover)
+		leftover_take(h->conn.net, &h->in, head_n);
+	else if (n > head_n)
+		leftover_put(h->conn.net, &h->in, p + head_n, n - head_n);
+
+	h->beginning = true;
+	h->server->current = t;
+	loop_note(h->conn.net->loop, t->req.line.p, t->req.line.n);
+	h1_begin(h, t, head);
+	h->server->current = NULL;
+	h->beginning = false;
+}
+
+static void
+h1_refuse_large(struct h1 *h, const char *p, size_t n)
+{
+	bool in_line = memchr(p, '\n', n) == NULL;
+	enum h1_refusal why = in_line ? H1_LONG_TARGET : H1_LARGE_HEAD;
+	struct txn *t = h1_new_exchange(h, p, n < 256 ? n : 256);
+
+	h->beginning = true;
+	h1_refuse(h, t, h1_refusal_status(why), h1_refusal_word(why));
+	/* More of the head may still come: it has to be read before close. */
+	h->x->body.ended = false;
+	h->beginning = false;
+}
+
+/* Looks for a head in P..P+N. True: a transaction was begun. */
+static bool
+h1_find_head(struct h1 *h, const char *p, size_t n, bool is_leftover)
+{
+	size_t blank = h->scanned == 0 ? h1_skip_blank(p, n) : 0;
+	size_t scanned = h->scanned;
+	size_t max = h1_conf(h)->max_header_size;
+	size_t head_n;
+
+	if (blank > 0 && is_leftover)
+		leftover_take(h->conn.net, &h->in, blank);
+	p += blank;
+	n -= blank;
+	if (n == 0)
+		return false;
+
+	head_n = h1_scan_head(p, n, &scanned);
+	if (head_n > max || (head_n == 0 && n >= max)) {
+		h1_refuse_large(h, p, n);
+		return true;
+	}
+	if (head_n > 0) {
+		h1_take_head(h, p, head_n, n, is_leftover);
+		return true;
+	}
+
+	h->scanned = (uint32_t)scanned;
+	if (!is_leftover)
+		leftover_put(h->conn.net, &h->in, p, n);
+	if (h->state == H1_IDLE) {
+		h1_leave_idle(h);
+		h->state = H1_HEAD;
+		conn_set_deadline(&h->conn, h1_conf(h)->header_timeout);
+	}
+	return false;
+}
+
+/* True: a transaction was begun; false: nothing to do until more arrives. */
+static bool
+h1_read_head(struct h1 *h)
+{
+	struct net *net = h->conn.net;
+	enum conn_status st;
+	size_t n;
+
+	if (leftover_len(&h->in) > h->scanned &&
+	    h1_find_head(h, h->in.p + h->in.at, leftover_len(&h->in), true))
+		return true;
+
+	while (h->conn.can_read) {
+		st = conn_read(&h->conn, net->in, NET_PAGE, &n);
+		switch (st) {
+		case CONN_AGAIN:
+			return false;
+		case CONN_EOF:
+			conn_close(&h->conn, CLOSE_PEER);
+			return false;
+		case CONN_FAILED:
+			conn_close(&h->conn, CLOSE_RESET);
+			return false;
+		case CONN_OK:
+			break;
+		}
+		if (leftover_len(&h->in) == 0) {
+			if (h1_find_head(h, net->in, n, false))
+				return true;
+			continue;
+		}
+		leftover_put(net, &h->in, net->in, n);
+		if (h1_find_head(h, h->in.p + h->in.at,
+		        leftover_len(&h->in), true))
+			return true;
+	}
+	return false;
+}
+
+/* ---- the driver -------------------------------------------------------- */
+
+/* False: nothing to do until something happens. */
+static bool
+h1_drain(struct h1 *h)
+{
+	switch (h1_body_discard(&h->x->body)) {
+	case DISCARD_WAIT:
+		return false;
+	case DISCARD_FAILED:
+		conn_close(&h->conn, CLOSE_PEER);
+		return false;
+	case DISCARD_DONE:
+		break;
+	}
+	h1_end_txn(h);
+	h1_idle(h);
+	return true;
+}
+
+static void
+h1_discard_lingering(struct h1 *h)
+{
+	struct net *net = h->conn.net;
+	size_t n;
+
+	while (h->conn.can_read || h->conn.hung_up) {
+		enum conn_status st = conn_read(&h->conn, net->in,
+		    NET_SCRATCH, &n);
+
+		if (st == CONN_AGAIN)
+			return;
+		if (st != CONN_OK) {
+			conn_close(&h->conn, CLOSE_DONE);
+			return;
+		}
+	}
+}
+
+/* One step of the driver; false when nothing can move. */
+static bool
+h1_turn(struct h1 *h)
+{
+	switch ((enum h1_state)h->state) {
+	case H1_IDLE:
+	case H1_HEAD:
+		return h1_read_head(h);
+	case H1_BUSY:
+		switch (h1_respond(h)) {
+		case H1_DONE:
+			h1_after_response(h);
+			return true;
+		case H1_BLOCKED:
+			return false;
+		case H1_FAILED:
+			h1_abort(h, CLOSE_RESET);
+			return false;
+		}
+		UNREACHABLE();
+	case H1_DRAIN:
+		return h1_drain(h);
+	case H1_LINGER:
+		h1_discard_lingering(h);
+		return false;
+	}
+	UNREACHABLE();
+}
+
+/* What is waited for decides how long. Idle, head and linger deadlines were
+ * set when those states began and are not moved by single bytes. */
+static void
+h1_set_deadline(struct h1 *h)
+{
+	const struct http_conf *conf = h1_conf(h);
+
+	if (h->state != H1_BUSY && h->state != H1_DRAIN)
+		return;
+	if (leftover_len(&h->out) > 0 || !h->conn.can_write)
+		conn_set_deadline(&h->conn, conf->send_timeout);
+	else if (h->body_waiting || h->state == H1_DRAIN)
+		conn_set_deadline(&h->conn, conf->body_timeout);
+	else
+		conn_set_deadline(&h->conn, 0);
+}
+
+static void
+h1_work(struct h1 *h)
+{
+	unsigned turns = 0;
+
+	while (!h->conn.closing && h1_turn(h)) {
+		if (++turns < H1_TURNS)
+			continue;
+		loop_next(h->conn.net->loop, &h->work);
+		break;
+	}
+	if (h->conn.closing)
+		return;
+	if (leftover_len(&h->out) > 0 && !h1_flush(h)) {
+		h1_abort(h, CLOSE_RESET);
+		return;
+	}
+	h1_set_deadline(h);
+}
+
+static void
+h1_on_work(struct task *task)
+{
+	struct h1 *h = CONTAINER_OF(task, struct h1, work);
+
+	OBJ_CHECK(h, H1_MAGIC);
+	if (!h->conn.closing)
+		h1_work(h);
+}
+
+/* ---- events ------------------------------------------------------------ */
+
+static bool
+h1_client_left(const struct h1 *h)
+{
+	const struct txn *t = h->x->txn;
+
+	/*
+	 * FIN while an upstream works for it: nobody is there to read the
+	 * answer any more (nginx and Go's server read it so too). Elsewhere a
+	 * half-closed client still gets its answer.
+	 */
+	return h->conn.hung_up && t->state != TXN_FINISHED &&
+	    t->upstream != NULL && !t->res.upgraded && h->x->body.ended;
+}
+
+static void
+h1_on_ready(struct conn *c)
+{
+	struct h1 *h = h1_of(c);
+
+	if (h->state == H1_BUSY) {
+		if (h1_client_left(h)) {
+			h->x->txn->reason = "client_left";
+			h1_abort(h, CLOSE_PEER);
+			return;
+		}
+		if (h->body_waiting && (c->can_read || c->hung_up)) {
+			h->body_waiting = false;
+			flow_wake(&h->x->body.flow);
+		}
+	}
+	h1_work(h);
+}
+
+static void
+h1_on_timeout(struct conn *c)
+{
+	struct h1 *h = h1_of(c);
+	bool send_stalled = leftover_len(&h->out) > 0 || !c->can_write;
+	struct txn *t;
+
+	switch ((enum h1_state)h->state) {
+	case H1_IDLE:
+		conn_close(c, CLOSE_IDLE);
+		return;
+	case H1_HEAD:
+		t = h1_new_exchange(h, h->in.p + h->in.at,
+		    leftover_len(&h->in) < 256 ? leftover_len(&h->in) : 256);
+		h->beginning = true;
+		h1_refuse(h, t, 408, "header_timeout");
+		h->beginning = false;
+		h1_work(h);
+		return;
+	case H1_BUSY:
+		if (send_stalled || h->x->head_sent) {
+			h1_abort(h, send_stalled ? CLOSE_SEND_TIMEOUT :
+			    CLOSE_BODY_TIMEOUT);
+			return;
+		}
+		/* Whoever reads the body is told, and answers 408. */
+		h->x->body.failed = true;
+		h->x->txn->reason = "body_timeout";
+		h->x->txn->res.close = true;
+		h->body_waiting = false;
+		flow_wake(&h->x->body.flow);
+		return;
+	case H1_DRAIN:
+		conn_close(c, CLOSE_BODY_TIMEOUT);
+		return;
+	case H1_LINGER:
+		conn_close(c, CLOSE_DONE);
+		return;
+	}
+}
+
+static void
+h1_on_closed(struct conn *c)
+{
+	struct h1 *h = h1_of(c);
+
+	h1_leave_idle(h);
+	task_cancel(&h->work);
+	if (h->x != NULL) {
+		txn_finish(h->x->txn, (enum close_reason)c->why);
+		h1_end_txn(h);
+	}
+	leftover_free(c->net, &h->in);
+	leftover_free(c->net, &h->out);
+	list_remove(&h->link);
+	h->server->n_conns--;
+	c->net->stats->connections--;
+	h->magic = 0;
+	mem_free(h);
+}
+
+static const struct conn_ops h1_ops = {
+	.name = "h1",
+	.ready = h1_on_ready,
+	.timeout = h1_on_timeout,
+	.closed = h1_on_closed
+};
+
+/* ---- what the server and transactions ask ------------------------------ */
+
+void
+h1_accept(struct server *s, struct endpoint *ep, int fd,
+    const struct peer *peer)
+{
+	struct h1 *h = mem_zalloc(sizeof *h);
+	const struct http_conf *conf = site_index_first(ep->owner)->http;
+
+	h->magic = H1_MAGIC;
+	h->server = s;
+	h->work.name = "h1";
+	h->work.run = h1_on_work;
+	list_push_back(&s->conns, &h->link);
+	s->n_conns++;
+	s->net->stats->connections++;
+	conn_open_accepted(&h->conn, s->net, fd, peer, ep, ep->tls,
+	    conf->header_timeout, &h1_ops);
+	if (ep->tls == NULL)
+		h1_idle(h);
+	else
+		h->server->stats->idle++;
+	if (s->n_conns > s->max_conns)
+		conn_close(&h->conn, CLOSE_OVERLOAD);
+}
+
+/* A client that was heard of this recently may be about to send again. */
+#define H1_RECENT 1000 /* ms */
+
+unsigned
+h1_close_if_idle(struct list *link, bool hurry)
+{
+	struct h1 *h = h1_of_link(link);
+	uint64_t timeout = h1_conf(h)->keepalive_timeout;
+	uint64_t idle_since = h->conn.timer.deadline - timeout;
+
+	if (h->conn.closing)
+		return 0;
+	if (h->state == H1_HEAD && !hurry)
+		return 0;
+	if (h->state != H1_IDLE && h->state != H1_HEAD)
+		return 0;
+	if (h->state == H1_IDLE && !hurry &&
+	    clock_ms() - idle_since < H1_RECENT)
+		return 0;
+	conn_close(&h->conn, CLOSE_SHUTDOWN);
+	return 1;
+}
+
+void
+h1_cut(struct list *link)
+{
+	h1_abort(h1_of_link(link), CLOSE_SHUTDOWN);
+}
+
+static void
+h1_on_send(struct txn *t)
+{
+	struct h1 *h = t->carrier;
+
+	h->x->ready = true;
+	if (!h->beginning && !h->conn.closing)
+		loop_defer(h->conn.net->loop, &h->work);
+}
+
+static void
+h1_on_interim(struct txn *t, int status, const struct head *head)
+{
+	h1_interim(t->carrier, status, head);
+}
+
+static void
+h1_on_abort(struct txn *t, enum close_reason why)
+{
+	h1_abort(t->carrier, why);
+}
+
+static const struct transport h1_transport = {
+	.name = "HTTP/1.1",
+	.send = h1_on_send,
+	.interim = h1_on_interim,
+	.abort = h1_on_abort
+};

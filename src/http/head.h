@@ -1,0 +1,55 @@
+/*
+ * Heads: the fields of a request or response, in order. Names and values point
+ * into memory of the transaction's arena (or of something that outlives it).
+ */
+#ifndef HTTP_HEAD_H
+#define HTTP_HEAD_H
+
+#include "base/arena.h"
+#include "http/field.h"
+
+struct field {
+	struct str name;  /* as it was written */
+	struct str value; /* without surrounding blanks; n == 0 is a value */
+	enum field_id id;
+	bool removed; /* skipped by everything; use the functions */
+};
+
+struct head {
+	struct arena *arena;
+	struct field *fields;
+	uint16_t n, cap;
+	/* Index + 1 of the first field of each known id, 0: none. */
+	uint8_t first[FIELD_COUNT];
+};
+
+/* Room for CAP fields is taken at once; it grows. At most 65,000 fields. */
+void head_init(struct head *h, struct arena *a, unsigned cap);
+void head_add(struct head *h, enum field_id id, struct str name,
+    struct str value);
+/* Known names, as the world writes them ("Content-Type"). */
+void head_add_known(struct head *h, enum field_id id, struct str value);
+/* Removes all of that name, then adds one. */
+void head_set(struct head *h, struct str name, struct str value);
+void head_set_known(struct head *h, enum field_id id, struct str value);
+unsigned head_remove(struct head *h, struct str name); /* how many */
+unsigned head_remove_id(struct head *h, enum field_id id);
+
+bool head_has(const struct head *h, enum field_id id);
+/* The first; NULL: none. */
+const struct field *head_find(const struct head *h, enum field_id id);
+const struct field *head_find_name(const struct head *h, struct str name);
+/* The value of the first, or a str with p == NULL. */
+struct str head_value(const struct head *h, enum field_id id);
+struct str head_value_name(const struct head *h, struct str name);
+unsigned head_count(const struct head *h, enum field_id id);
+/* All values of a list field joined by ", " (RFC 9110 section 5.3); in the
+ * head's arena when there is more than one. p == NULL: none. */
+struct str head_joined(const struct head *h, enum field_id id);
+
+#define HEAD_EACH(f, h) \
+	for (const struct field *f = (h)->fields; f < (h)->fields + (h)->n; \
+	     f++) \
+		if (!f->removed)
+
+#endif

@@ -1,0 +1,40 @@
+/* What paths, values and hosts are compared with, as operators write it. */
+#ifndef HTTP_PATTERN_H
+#define HTTP_PATTERN_H
+
+#include "conf/schema.h"
+#include "http/regex.h"
+
+/*
+ * A path as operators write it: "/x", "/x/" "*" (everything below), "/x*",
+ * "*.php", "~ REGEX". The regular expression is compiled by PCRE2 with its JIT
+ * and with match limits, on the decoded, normalised path.
+ */
+enum path_kind { PATH_EXACT, PATH_BELOW, PATH_PREFIX, PATH_SUFFIX, PATH_REGEX };
+struct path_pattern {
+	enum path_kind kind;
+	struct str text; /* without the star; PATH_BELOW keeps its last "/" */
+	struct str written;
+	struct regex *regex;
+};
+extern const struct conf_type conf_type_path_pattern;
+bool path_pattern_matches(const struct path_pattern *p, struct str path);
+
+/* A value that must be equal, or "~REGEX" that must be found in it. */
+struct value_pattern {
+	struct str text;
+	struct regex *regex; /* NULL: equal */
+};
+extern const struct conf_type conf_type_value_pattern;
+
+/* A host as written: "example.com", "*.example.com", "~REGEX". */
+enum host_kind { HOST_EXACT, HOST_WILDCARD, HOST_REGEX };
+struct host_pattern {
+	enum host_kind kind;
+	struct str text; /* lower case; a wildcard without "*", with its dot */
+	struct str written;
+	struct regex *regex;
+};
+extern const struct conf_type conf_type_host;
+
+#endif

@@ -1,0 +1,171 @@
+/*
+ * The server: HTTP in one process. Opens listeners, keeps the list of client
+ * connections and the modules' private state, drains. It parses nothing.
+ */
+#include "http/server.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/panic.h"
+#include "http/h1.h"
+
+static const struct counter_row http_rows[] = {
+	COUNTER(http_stats, requests, COUNTER_TOTAL,
+	    "weir_http_requests_total", "Requests whose head was read."),
+#define CLASS(i, label) \
+	COUNTER_LABEL(http_stats, responses[i], COUNTER_TOTAL, \
+	    "weir_http_responses_total", "class=\"" label "\"", \
+	    "Responses begun, by class of status.")
+	CLASS(0, "1xx"),
+	CLASS(1, "2xx"),
+	CLASS(2, "3xx"),
+	CLASS(3, "4xx"),
+	CLASS(4, "5xx"),
+#undef CLASS
+	COUNTER(http_stats, in_flight, COUNTER_GAUGE,
+	    "weir_http_requests_in_flight", "Requests being worked on."),
+	COUNTER(http_stats, idle, COUNTER_GAUGE,
+	    "weir_http_connections_idle",
+	    "Client connections without a request."),
+	COUNTER(http_stats, refused, COUNTER_TOTAL,
+	    "weir_http_requests_refused_total",
+	    "Requests that were malformed or over a limit."),
+	COUNTER(http_stats, unrouted, COUNTER_TOTAL,
+	    "weir_http_requests_unrouted_total",
+	    "Requests that no site or route was for."),
+	COUNTER(http_stats, cut, COUNTER_TOTAL,
+	    "weir_http_responses_cut_total",
+	    "Exchanges that ended before the response was complete."),
+	COUNTER_END
+};
+
+const struct counter_set http_counters = {
+	.name = "http", .size = sizeof(struct http_stats), .rows = http_rows
+};
+
+struct server *
+server_new(struct net *n, struct http_stats *stats,
+    void *const module_stats[], struct generation *g)
+{
+	struct server *s = arena_zalloc(g->arena, sizeof *s);
+
+	s->net = n;
+	s->generation = generation_ref(g);
+	s->stats = stats;
+	s->max_conns = UINT32_MAX;
+	list_init(&s->conns);
+	for (unsigned i = 0; i < module_count; i++) {
+		s->module_stats[i] = module_stats[i];
+		if (modules[i]->start != NULL)
+			s->module_state[i] = modules[i]->start(s);
+	}
+	return s;
+}
+
+void
+server_end(struct server *s)
+{
+	server_cut(s);
+	timer_stop(s->net->loop, &s->drain_timer);
+	for (unsigned i = 0; i < module_count; i++)
+		if (modules[i]->stop != NULL)
+			modules[i]->stop(s, s->module_state[i]);
+	generation_unref(s->generation);
+}
+
+static void
+server_on_accept(struct listener *l, int fd, const struct peer *peer)
+{
+	h1_accept(listener_arg(l), listener_endpoint(l), fd, peer);
+}
+
+bool
+server_listen(struct server *s, struct endpoint **eps, size_t n,
+    unsigned worker, struct err *e)
+{
+	s->listeners = arena_zalloc(s->generation->arena,
+	    (n + 1) * sizeof(struct listener *));
+	for (size_t i = 0; i < n; i++) {
+		struct endpoint *ep = eps[i];
+		struct listener *l = listener_open(s->net, ep,
+		    ep->fds[worker % ep->n_fds], server_on_accept, s, e);
+
+		if (l == NULL)
+			return false;
+		s->listeners[s->n_listeners++] = l;
+	}
+	return true;
+}
+
+static void
+server_stop_listening(struct server *s)
+{
+	for (size_t i = 0; i < s->n_listeners; i++)
+		listener_close(s->listeners[i]);
+	s->n_listeners = 0;
+}
+
+/* Draining is looked at often enough that the spread is even, seldom enough
+ * that ten thousand idle connections cost nothing. */
+#define DRAIN_STEP 100 /* ms */
+
+static void
+server_on_drain(struct timer *timer)
+{
+	struct server *s = CONTAINER_OF(timer, struct server, drain_timer);
+	uint64_t now = clock_ms();
+	uint64_t left = s->drain_until > now ? s->drain_until - now : 0;
+	unsigned steps = (unsigned)(left / DRAIN_STEP) + 1;
+	unsigned quota = (s->n_conns + steps - 1) / steps;
+
+	LIST_EACH(link, &s->conns) {
+		if (quota == 0)
+			break;
+		quota -= h1_close_if_idle(link, left == 0);
+	}
+	if (s->n_conns > 0) {
+		timer_start(s->net->loop, &s->drain_timer, DRAIN_STEP);
+		return;
+	}
+	s->drained(s->drained_arg);
+}
+
+void
+server_drain(struct server *s, uint64_t within_ms, void (*drained)(void *arg),
+    void *arg)
+{
+	if (s->draining)
+		return;
+
+	s->draining = true;
+	s->drained = drained;
+	s->drained_arg = arg;
+	s->drain_until = clock_ms() + within_ms;
+	server_stop_listening(s);
+	for (unsigned i = 0; i < module_count; i++)
+		if (modules[i]->drain != NULL)
+			modules[i]->drain(s, s->module_state[i]);
+	s->drain_timer.name = "drain";
+	s->drain_timer.expired = server_on_drain;
+	timer_start(s->net->loop, &s->drain_timer, DRAIN_STEP);
+}
+
+void
+server_cut(struct server *s)
+{
+	server_stop_listening(s);
+	LIST_EACH(link, &s->conns)
+		h1_cut(link);
+}
+
+void *
+server_module(struct server *s, unsigned module_index)
+{
+	return s->module_state[module_index];
+}
+
+void *
+server_stats(struct server *s, unsigned module_index)
+{
+	return s->module_stats[module_index];
+}

@@ -1,0 +1,68 @@
+/*
+ * The server: HTTP in one process. It has the listeners, the client
+ * connections, the modules' private state and the counters; it draws on one
+ * generation at a time.
+ */
+#ifndef HTTP_SERVER_H
+#define HTTP_SERVER_H
+
+#include "base/list.h"
+#include "http/generation.h"
+#include "net/net.h"
+
+#define STATUS_CLASSES 5
+
+struct http_stats {
+	uint64_t requests;
+	uint64_t responses[STATUS_CLASSES]; /* 1xx .. 5xx */
+	uint64_t in_flight; /* gauge: transactions */
+	uint64_t idle;      /* gauge: kept connections without a request */
+	uint64_t refused;   /* malformed or over a limit */
+	uint64_t unrouted;  /* no site or no route */
+	uint64_t cut;       /* ended before the response was complete */
+};
+extern const struct counter_set http_counters;
+
+struct server {
+	struct net *net;
+	struct generation *generation;
+	struct http_stats *stats;
+	void *module_stats[MODULE_MAX];
+	void *module_state[MODULE_MAX];
+	struct listener **listeners;
+	size_t n_listeners;
+	struct list conns;  /* struct h1's link */
+	unsigned n_conns, max_conns;
+	bool draining;
+	struct timer drain_timer;
+	uint64_t drain_until; /* clock_ms */
+	void (*drained)(void *arg); /* no connection is left */
+	void *drained_arg;
+	struct txn *current; /* the transaction in hand, for the panic report */
+};
+
+/* MODULE_STATS: where each module counts, by index; entries may be NULL only
+ * for modules without counters. */
+struct server *server_new(struct net *n, struct http_stats *stats,
+    void *const module_stats[], struct generation *g);
+/* Closes everything that is left. */
+void server_end(struct server *s);
+/* Listens on socket WORKER of each of N endpoints. */
+bool server_listen(struct server *s, struct endpoint **eps, size_t n,
+    unsigned worker, struct err *e);
+
+/*
+ * Stops accepting. Connections with a request get `Connection: close` with
+ * their response. Idle ones are not cut at once: whoever sends another request
+ * in the meantime is answered (and then closed); the rest is closed spread over
+ * WITHIN_MS. DRAINED is called when none is left.
+ */
+void server_drain(struct server *s, uint64_t within_ms,
+    void (*drained)(void *arg), void *arg);
+/* Closes what is still there (shutdown_timeout is over). */
+void server_cut(struct server *s);
+
+void *server_module(struct server *s, unsigned module_index);
+void *server_stats(struct server *s, unsigned module_index);
+
+#endif

@@ -1,0 +1,18 @@
+/* Status codes: reason phrases and the plain built-in page for errors. */
+#ifndef HTTP_STATUS_H
+#define HTTP_STATUS_H
+
+#include "base/buf.h"
+#include "base/str.h"
+
+/* "Not Found"; the class's general phrase for codes nobody registered. */
+struct str status_reason(int status);
+/* A complete line "HTTP/1.1 404 Not Found\r\n"; static memory for 100..599,
+ * p == NULL for others. */
+struct str status_line(int status);
+/* A small HTML page that names the status and no version; static memory. */
+struct str status_page(int status);
+/* Responses that never have a body: 1xx, 204, 304 (RFC 9110 section 6.4.1). */
+bool status_has_no_body(int status);
+
+#endif

@@ -1,0 +1,54 @@
+/*
+ * Request targets (RFC 9112 section 3.2) and the one reading of a path:
+ * decoded once, dot segments removed, and that string is matched and opened.
+ */
+#ifndef HTTP_TARGET_H
+#define HTTP_TARGET_H
+
+#include "base/arena.h"
+#include "base/str.h"
+
+enum target_form { TARGET_ORIGIN, TARGET_ABSOLUTE, TARGET_ASTERISK };
+
+struct target {
+	enum target_form form;
+	struct str scheme;    /* absolute form only */
+	struct str authority; /* absolute form only; "host[:port]" */
+	struct str raw_path;  /* as sent, without the query; "/" when empty */
+	struct str query;     /* without "?" */
+	bool has_query;
+	struct str path;      /* decoded and normalised; starts with "/" */
+};
+
+/* What to do with an encoded slash. */
+enum encoded_slash { SLASH_REFUSE, SLASH_KEEP, SLASH_DECODE };
+
+enum target_status {
+	TARGET_OK,
+	TARGET_BAD,         /* 400 */
+	TARGET_ABOVE_ROOT,  /* 400: ".." leaves the root */
+	TARGET_BAD_ESCAPE,  /* 400: % without two hex digits, or %00 */
+	TARGET_SLASH        /* 400: %2F while refused */
+};
+
+/*
+ * Parses TARGET as a request line has it. Characters outside of what RFC 3986
+ * allows (controls, space, DEL, bytes >= 0x80, a fragment) are refused, with
+ * browsers' habit of sending "|", "{", "}", "^", "`", "\"", "<", ">", "[", "]"
+ * unencoded in queries and paths tolerated. Runs of "/" are merged in path; a
+ * backslash (also %5C) is refused. SLASH_KEEP leaves "%2F" as these three
+ * characters in path. A path that needs no decoding points into TARGET.
+ */
+enum target_status target_parse(struct arena *a, struct str target,
+    enum encoded_slash slash, struct target *out);
+const char *target_status_text(enum target_status s);
+
+/* "host[:port]" (RFC 3986 section 3.2.2, without userinfo): *HOST is lower
+ * case without brackets' port, a trailing dot removed; *PORT 0 when absent. */
+bool authority_parse(struct arena *a, struct str authority, struct str *host,
+    uint16_t *port);
+
+/* Percent-encodes what may not stand in a path. */
+struct str path_encode(struct arena *a, struct str path);
+
+#endif

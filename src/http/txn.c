@@ -1,0 +1,365 @@
+/*
+ * Transactions: the walk of a request through the plan of its route.
+ *
+ * txn_run is the control flow of the server: it calls steps until one says
+ * WAIT or the response phases are over, and then hands the response to the
+ * transport. It knows no feature and no protocol. A transaction is owned by
+ * its transport, which alone ends it; nothing here frees it.
+ */
+#include "http/txn.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/panic.h"
+#include "http/generation.h"
+#include "http/router.h"
+#include "http/server.h"
+#include "http/site_index.h"
+#include "http/status.h"
+
+#include <openssl/rand.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+static void txn_on_resume(struct task *task);
+
+struct txn *
+txn_new(struct server *s, const struct transport *tr, struct conn *c,
+    void *carrier)
+{
+	struct arena *a = arena_new();
+	struct txn *t = arena_zalloc(a, sizeof *t);
+
+	t->magic = TXN_MAGIC;
+	t->arena = a;
+	t->server = s;
+	t->generation = s->generation;
+	t->transport = tr;
+	t->conn = c;
+	t->carrier = carrier;
+	t->began_us = clock_us();
+	t->resume.name = "txn_resume";
+	t->resume.run = txn_on_resume;
+	t->res.head_length = -1;
+	s->stats->in_flight++;
+	return t;
+}
+
+static void
+txn_send(struct txn *t)
+{
+	int class = t->res.status / 100;
+
+	ASSERT(class >= 1 && class <= STATUS_CLASSES);
+	t->state = TXN_SENDING;
+	t->server->stats->responses[class - 1]++;
+	t->transport->send(t);
+}
+
+static void
+txn_run(struct txn *t)
+{
+	const struct plan *plan = t->plan;
+
+	while (t->at < plan->log_at) {
+		const struct step *step = &plan->steps[t->at];
+
+		if (t->at == plan->response_at && t->res.status == 0)
+			txn_reply_error(t, 404);
+
+		switch (step->fn(t, step->conf)) {
+		case STEP_NEXT:
+			t->at++;
+			break;
+		case STEP_WAIT:
+			t->waiting = true;
+			return;
+		case STEP_STOP:
+			ASSERT(t->res.status != 0);
+			t->at++;
+			if (t->at < plan->response_at)
+				t->at = plan->response_at;
+			break;
+		}
+	}
+	if (t->res.status == 0)
+		txn_reply_error(t, 404);
+	txn_send(t);
+}
+
+static void
+txn_follow(struct txn *t, const struct plan *plan, unsigned from)
+{
+	t->plan = plan;
+	t->at = from;
+	t->slots = arena_zalloc(t->arena, (plan->n + 1) * sizeof *t->slots);
+	t->state = TXN_STEPS;
+	txn_run(t);
+}
+
+/* The response phases of the site's own plan, for what has no route. */
+static void
+txn_answer(struct txn *t, int status)
+{
+	if (t->site == NULL)
+		t->site = site_index_first(t->conn->endpoint->owner);
+	txn_reply_error(t, status);
+	txn_follow(t, t->site->plan, t->site->plan->response_at);
+}
+
+void
+txn_begin(struct txn *t)
+{
+	const struct http_conf *http;
+
+	t->server->stats->requests++;
+	t->site = site_index_find(t->conn->endpoint->owner, t->req.host);
+	if (t->site == NULL) {
+		t->server->stats->unrouted++;
+		t->reason = "no_site";
+		txn_answer(t, 421);
+		return;
+	}
+
+	http = t->site->http;
+	if (http->max_body_size != 0 &&
+	    t->req.body->length > (int64_t)http->max_body_size) {
+		t->server->stats->refused++;
+		t->reason = "large_body";
+		t->res.close = true;
+		txn_answer(t, 413);
+		return;
+	}
+
+	t->route = router_find(t->site->router, t);
+	if (t->route == NULL) {
+		t->server->stats->unrouted++;
+		t->reason = "no_route";
+		txn_answer(t, 404);
+		return;
+	}
+	txn_follow(t, t->route->plan, 0);
+}
+
+void
+txn_refuse(struct txn *t, int status, const char *word)
+{
+	static struct log_limit limit = LOG_LIMIT(10);
+
+	t->server->stats->requests++;
+	t->server->stats->refused++;
+	t->reason = word;
+	log_limited(&limit, LOG_INFO, "refused with %d (%s): %s", status, word,
+	    txn_describe(t));
+	txn_answer(t, status);
+}
+
+static void
+txn_on_resume(struct task *task)
+{
+	struct txn *t = CONTAINER_OF(task, struct txn, resume);
+
+	OBJ_CHECK(t, TXN_MAGIC);
+	ASSERT(t->waiting);
+	t->waiting = false;
+	t->server->current = t;
+	loop_note(t->server->net->loop, t->req.line.p, t->req.line.n);
+	txn_run(t);
+	t->server->current = NULL;
+}
+
+void
+txn_resume(struct txn *t)
+{
+	OBJ_CHECK(t, TXN_MAGIC);
+	if (t->state == TXN_STEPS)
+		loop_defer(t->server->net->loop, &t->resume);
+}
+
+static void
+txn_log(struct txn *t)
+{
+	for (t->at = t->plan->log_at; t->at < t->plan->n; t->at++) {
+		const struct step *step = &t->plan->steps[t->at];
+
+		step->fn(t, step->conf);
+	}
+}
+
+void
+txn_finish(struct txn *t, enum close_reason why)
+{
+	OBJ_CHECK(t, TXN_MAGIC);
+	if (t->state == TXN_FINISHED)
+		return;
+
+	task_cancel(&t->resume);
+	if (why != CLOSE_DONE) {
+		t->server->stats->cut++;
+		if (t->reason == NULL)
+			t->reason = close_reason_word(why);
+	}
+	while (t->cleanups != NULL) {
+		struct txn_cleanup *c = t->cleanups;
+
+		t->cleanups = c->next;
+		c->fn(c->arg);
+	}
+	flow_close(t->res.body);
+	flow_close(t->req.body);
+	t->state = TXN_FINISHED;
+	if (t->plan != NULL)
+		txn_log(t);
+}
+
+void
+txn_end(struct txn *t)
+{
+	OBJ_CHECK(t, TXN_MAGIC);
+	ASSERT(t->state == TXN_FINISHED);
+	ASSERT(t->server->current != t);
+	t->server->stats->in_flight--;
+	t->magic = 0;
+	arena_end(t->arena);
+}
+
+void **
+txn_slot(struct txn *t)
+{
+	return &t->slots[t->at];
+}
+
+void
+txn_on_end(struct txn *t, void (*fn)(void *arg), void *arg)
+{
+	struct txn_cleanup *c = arena_alloc(t->arena, sizeof *c);
+
+	*c = (struct txn_cleanup){ .next = t->cleanups, .fn = fn, .arg = arg };
+	t->cleanups = c;
+}
+
+void
+txn_reply(struct txn *t, int status)
+{
+	bool close = t->res.close;
+
+	flow_close(t->res.body);
+	t->res = (struct response){
+		.status = status, .head_length = -1, .close = close
+	};
+	head_init(&t->res.head, t->arena, 12);
+}
+
+void
+txn_reply_field(struct txn *t, enum field_id id, struct str value)
+{
+	head_add_known(&t->res.head, id, value);
+}
+
+void
+txn_reply_body(struct txn *t, struct flow *body)
+{
+	ASSERT(t->res.body == NULL);
+	t->res.body = body;
+}
+
+void
+txn_reply_bytes(struct txn *t, const char *type, struct str bytes)
+{
+	if (type != NULL)
+		txn_reply_field(t, FIELD_CONTENT_TYPE, str_from(type));
+	txn_reply_body(t, flow_bytes(t->arena, bytes));
+}
+
+void
+txn_reply_error(struct txn *t, int status)
+{
+	txn_reply(t, status);
+	if (!status_has_no_body(status))
+		txn_reply_bytes(t, "text/html", status_page(status));
+}
+
+void
+txn_fail(struct txn *t, int status, const char *word, const char *fmt, ...)
+{
+	static struct log_limit limit = LOG_LIMIT(20);
+	char text[384];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+
+	log_limited(&limit, status >= 500 ? LOG_ERROR : LOG_INFO,
+	    "%s: %d (%s), %s", text, status, word, txn_describe(t));
+	t->reason = word;
+	txn_reply_error(t, status);
+}
+
+const struct peer *
+txn_peer(const struct txn *t)
+{
+	return &t->conn->peer;
+}
+
+const char *
+txn_describe(struct txn *t)
+{
+	struct buf b = buf_in(t->arena);
+
+	if (t->req.line.n > 0)
+		buf_printf(&b, "\"%.*s\" from ", STR_ARG(t->req.line));
+	else
+		buf_z(&b, "request from ");
+	peer_format_ip(&b, txn_peer(t));
+	if (t->req.host.n > 0)
+		buf_printf(&b, " for %.*s", STR_ARG(t->req.host));
+	buf_chr(&b, '\0');
+	return b.p;
+}
+
+const char *
+txn_scheme(const struct txn *t)
+{
+	return t->req.is_https ? "https" : "http";
+}
+
+struct str
+txn_request_id(struct txn *t)
+{
+	static const char digits[] = "0123456789abcdef";
+	unsigned char raw[16];
+	char *hex;
+
+	if (t->request_id.p != NULL)
+		return t->request_id;
+
+	/* Uniqueness is all that is promised, so a failing generator is not
+	 * a reason to fail a request. */
+	if (RAND_bytes(raw, sizeof raw) != 1)
+		memcpy(raw, &(uint64_t[2]){ clock_precise_us(),
+		    (uint64_t)(uintptr_t)t }, sizeof raw);
+	hex = arena_alloc(t->arena, 2 * sizeof raw);
+	for (size_t i = 0; i < sizeof raw; i++) {
+		hex[2 * i] = digits[raw[i] >> 4];
+		hex[2 * i + 1] = digits[raw[i] & 15];
+	}
+	t->request_id = str_of(hex, 2 * sizeof raw);
+	return t->request_id;
+}
+
+void
+txn_report(const struct txn *t, int fd)
+{
+	static const char *const states[] = {
+		"new", "in its steps", "sending", "finished"
+	};
+
+	if (t == NULL || t->magic != TXN_MAGIC)
+		return;
+	panic_print(fd, "request in hand: \"%.*s\" host %.*s, %s\n",
+	    STR_ARG(t->req.line), STR_ARG(t->req.host), states[t->state]);
+	if (t->plan != NULL && t->at < t->plan->n)
+		panic_print(fd, "  at step %u of %u: %s\n", t->at + 1,
+		    t->plan->n, t->plan->steps[t->at].module->name);
+}

@@ -1,0 +1,167 @@
+/*
+ * weir(8): reads its options and hands over to process/. No state is kept
+ * here.
+ */
+#include "base/clock.h"
+#include "base/fd.h"
+#include "process/command.h"
+#include "process/config.h"
+#include "process/master.h"
+#include "process/upgrade.h"
+
+#include <config.h>
+
+#include <getopt.h>
+#include <openssl/crypto.h>
+#include <pcre2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <yaml.h>
+
+enum action { RUN, TEST, PRINT, SIGNAL, SCHEMA, MAN };
+
+static void
+usage(FILE *to)
+{
+	fputs("usage: weir [-c FILE] [-p PREFIX] [-g 'KEY: VALUE'] [--daemon]\n"
+	      "       weir -t | -T [--format json] [--strict]\n"
+	      "       weir -s stop|quit|reload|reopen|upgrade\n"
+	      "       weir -v | -V | --schema | --help\n"
+	      "\n"
+	      "  -c FILE    configuration; default " WEIR_CONFIG_FILE "\n"
+	      "  -p PREFIX  folder that a relative FILE starts from\n"
+	      "  -g TEXT    YAML over the top level: 'workers: 1'\n"
+	      "  -t         test the configuration; changes nothing\n"
+	      "  -T         test it and print the effective configuration\n"
+	      "  -s WORD    tell the running master, wait for its verdict\n"
+	      "  --daemon   detach once everything serves\n"
+	      "  --strict   warnings fail -t and -T\n"
+	      "  --schema   JSON Schema of the configuration\n",
+	    to);
+}
+
+static void
+print_versions(void)
+{
+	char pcre[64] = "";
+	int major, minor, patch;
+
+	pcre2_config(PCRE2_CONFIG_VERSION, pcre);
+	yaml_get_version(&major, &minor, &patch);
+	printf("weir %s\n"
+	       "built with %s\n"
+	       "configured: %s\n"
+	       "configuration: %s\n"
+	       "%s\n"
+	       "PCRE2 %s\n"
+	       "libyaml %d.%d.%d\n"
+	       "HTTP/2: %s\n",
+	    WEIR_VERSION, __VERSION__, WEIR_CONFIGURE, WEIR_CONFIG_FILE,
+	    OpenSSL_version(OPENSSL_VERSION), pcre, major, minor, patch,
+	    "not part of this version");
+}
+
+static int
+print_text(void (*print)(const struct conf_schema *, struct buf *))
+{
+	struct arena *a = arena_new();
+	struct buf b = buf_in(a);
+	bool ok;
+
+	print(&root_schema, &b);
+	ok = fd_write_all(STDOUT_FILENO, b.p, b.n);
+	arena_end(a);
+	return ok ? EXIT_FINE : EXIT_ENVIRONMENT;
+}
+
+/* PREFIX/FILE for a relative FILE. */
+static const char *
+config_path(const char *prefix, const char *file)
+{
+	static char path[4096];
+
+	if (prefix == NULL || file[0] == '/')
+		return file;
+	snprintf(path, sizeof path, "%s/%s", prefix, file);
+	return path;
+}
+
+static int
+act(enum action action, struct options *o, const char *word, bool json,
+    bool strict)
+{
+	switch (action) {
+	case RUN:
+		return master_run(o);
+	case TEST:
+	case PRINT:
+		return command_test(o, action == PRINT, json, strict);
+	case SIGNAL:
+		return command_signal(o, word);
+	case SCHEMA:
+		return print_text(conf_print_json_schema);
+	case MAN:
+		return print_text(conf_print_man);
+	}
+	return EXIT_USAGE;
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{ "daemon", no_argument, NULL, 'd' },
+		{ "schema", no_argument, NULL, 'S' },
+		{ "man", no_argument, NULL, 'M' },
+		{ "strict", no_argument, NULL, 'W' },
+		{ "format", required_argument, NULL, 'F' },
+		{ "version", no_argument, NULL, 'v' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 }
+	};
+	struct options o = { .config = WEIR_CONFIG_FILE, .argv = argv };
+	enum action action = RUN;
+	const char *prefix = NULL, *word = NULL;
+	bool json = false, strict = false;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "c:p:g:tTs:vVh", longs, NULL)) !=
+	    -1) {
+		switch (c) {
+		case 'c': o.config = optarg; break;
+		case 'p': prefix = optarg; break;
+		case 'g':
+			if (o.n_overrides == COUNT_OF(o.overrides)) {
+				fputs("weir: too many -g\n", stderr);
+				return EXIT_USAGE;
+			}
+			o.overrides[o.n_overrides++] = optarg;
+			break;
+		case 't': action = TEST; break;
+		case 'T': action = PRINT; break;
+		case 's': action = SIGNAL; word = optarg; break;
+		case 'd': o.daemonize = true; break;
+		case 'S': action = SCHEMA; break;
+		case 'M': action = MAN; break;
+		case 'W': strict = true; break;
+		case 'F': json = strcmp(optarg, "json") == 0; break;
+		case 'v': printf("weir %s\n", WEIR_VERSION); return EXIT_FINE;
+		case 'V': print_versions(); return EXIT_FINE;
+		case 'h': usage(stdout); return EXIT_FINE;
+		default: usage(stderr); return EXIT_USAGE;
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "weir: unexpected argument \"%s\"\n",
+		    argv[optind]);
+		usage(stderr);
+		return EXIT_USAGE;
+	}
+	o.config = config_path(prefix, o.config);
+	clock_update();
+	upgrade_init(argv[0]);
+	config_init();
+	return act(action, &o, word, json, strict);
+}

@@ -1,0 +1,166 @@
+/*
+ * proxy: the request is answered by an upstream. This file is the key and its
+ * place in the plan; balancing, connections and the protocol are src/upstream.
+ */
+#include "http/server.h"
+#include "modules/modules.h"
+#include "upstream/exchange.h"
+
+struct proxy_conf {
+	struct conf_text to;
+	uint64_t connect_timeout, send_timeout, read_timeout; /* ms */
+	struct forward_conf *request_headers;
+
+	/* Made by proxy_prepare. */
+	struct upstream_group *group;
+	struct exchange_conf exchange;
+};
+
+static const struct conf_field proxy_fields[] = {
+	KEY_TEXT(proxy_conf, to,
+	    .doc = "Where requests go: the name of an upstream, or an address "
+	    "as http://host:port, https://host:port or unix:PATH. It has no "
+	    "path: requests keep theirs.",
+	    .example = "app"),
+	KEY_DURATION(proxy_conf, connect_timeout, .dflt = "5s", .min = "1ms",
+	    .doc = "How long connecting to a server may take, TLS included. "
+	    "Then the next one is tried; when none is left: 504."),
+	KEY_DURATION(proxy_conf, send_timeout, .dflt = "60s", .min = "1ms",
+	    .doc = "How long a server may take nothing of a request that is "
+	    "being sent: 504."),
+	KEY_DURATION(proxy_conf, read_timeout, .dflt = "60s", .min = "1ms",
+	    .doc = "How long a server may send nothing while its response is "
+	    "waited for: 504, or the response is cut if it has begun. On an "
+	    "upgraded connection: how long both sides may be silent."),
+	KEY_BLOCK(proxy_conf, request_headers, struct forward_conf,
+	    forward_schema,
+	    .doc = "Changes to the request's fields. The upstream gets the "
+	    "client's, its Host included, without those that concern the "
+	    "connection only, and X-Forwarded-For, -Proto and -Host."),
+	KEY_END
+};
+
+static const struct conf_schema proxy_schema = {
+	.name = "proxy",
+	.doc = "Passes requests to an upstream, also WebSocket and other "
+	    "long-lived ones, without holding back what arrives.",
+	.size = sizeof(struct proxy_conf),
+	.fields = proxy_fields,
+	.shorthand = "to",
+	.example =
+	    "upstreams:\n"
+	    "  app: {servers: [127.0.0.1:8080]}\n"
+	    "sites:\n"
+	    "  - listen: 8000\n"
+	    "    routes:\n"
+	    "      - path: /api/*\n"
+	    "        proxy:\n"
+	    "          to: app\n"
+	    "          read_timeout: 5m\n"
+	    "          request_headers: {set: {X-Request-Id: $request_id}}\n"
+	    "      - proxy: http://127.0.0.1:8081\n",
+};
+
+static bool
+proxy_is_literal(struct str to)
+{
+	return str_has_prefix(to, STR("unix:")) || str_contains(to, STR("://"));
+}
+
+static struct upstream_group *
+proxy_find_group(struct conf_load *load, struct generation *g,
+    const struct conf_text *to)
+{
+	struct upstream_group *group;
+	const char *const *names;
+	size_t n;
+
+	if (proxy_is_literal(to->s))
+		return upstreams_literal(g, load, *to);
+	group = upstreams_find(g, to->s);
+	if (group != NULL)
+		return group;
+
+	names = upstreams_names(g, &n);
+	if (str_index(to->s, '/', 0) != SIZE_MAX ||
+	    str_index(to->s, ':', 0) != SIZE_MAX)
+		conf_error(load, to->pos, "unknown-upstream",
+		    "no upstream is named \"%.*s\"; an address is written "
+		    "http://host:port, https://host:port or unix:PATH",
+		    STR_ARG(to->s));
+	else
+		conf_error(load, to->pos, "unknown-upstream",
+		    "no upstream is named \"%.*s\"%s", STR_ARG(to->s),
+		    conf_suggest(load, to->s, names, n));
+	return NULL;
+}
+
+static void
+proxy_prepare(struct conf_load *load, struct generation *g, void *conf)
+{
+	struct proxy_conf *c = conf;
+
+	if (c->to.s.n == 0) {
+		conf_error(load, conf_block_pos(c), "missing-key",
+		    "this proxy does not say where requests go: \"to\" is "
+		    "missing");
+		return;
+	}
+	c->group = proxy_find_group(load, g, &c->to);
+	c->exchange = (struct exchange_conf){
+		.connect_timeout = c->connect_timeout,
+		.send_timeout = c->send_timeout,
+		.read_timeout = c->read_timeout,
+		.edits = forward_compile(load, c->request_headers),
+	};
+}
+
+static enum verdict
+proxy_step(struct txn *t, const void *conf)
+{
+	const struct proxy_conf *c = conf;
+	void **slot = txn_slot(t);
+
+	if (*slot == NULL) {
+		struct backends *all = server_module(t->server, MODULE_proxy);
+
+		*slot = exchange_new(t, backends_at(all, c->group->index),
+		    &c->exchange);
+	}
+	return exchange_step(*slot);
+}
+
+static void *
+proxy_start(struct server *s)
+{
+	return backends_new(s->net, s->generation,
+	    server_stats(s, MODULE_proxy));
+}
+
+static void
+proxy_stop(struct server *s, void *state)
+{
+	(void)s;
+	backends_end(state);
+}
+
+static void
+proxy_drain(struct server *s, void *state)
+{
+	(void)s;
+	backends_drain(state);
+}
+
+const struct module proxy_module = {
+	.name = "proxy",
+	.phase = PHASE_RESPOND,
+	.levels = LEVEL_ROUTE,
+	.schema = &proxy_schema,
+	.doc = "Passes requests to an upstream: its name, or an address.",
+	.prepare = proxy_prepare,
+	.step = proxy_step,
+	.start = proxy_start,
+	.stop = proxy_stop,
+	.drain = proxy_drain,
+	.counters = &exchange_counters,
+};

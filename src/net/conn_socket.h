@@ -1,0 +1,13 @@
+/* The socket below a connection, for net/conn.c and net/tls_stream.c only. */
+#ifndef NET_CONN_SOCKET_H
+#define NET_CONN_SOCKET_H
+
+#include "net/conn.h"
+
+/* recv and sendmsg, with can_read and can_write kept true to the socket. */
+enum conn_status conn_socket_read(struct conn *c, void *p, size_t cap,
+    size_t *n);
+enum conn_status conn_socket_write(struct conn *c, const struct iovec *iov,
+    int n_iov, size_t *n);
+
+#endif

@@ -1,0 +1,595 @@
+/*
+ * Exchanges: attempts to get an answer from a group of servers, each over one
+ * connection. A server that cannot be connected to is passed over for the next
+ * one, since nothing was sent. After something was sent there is one retry at
+ * most: when a connection that had been idle turns out dead before it answered,
+ * and sending the request a second time cannot do harm.
+ *
+ * An exchange lives in the arena of its transaction and ends with it, whatever
+ * happens first. It knows attempts and reports, not bytes: those are the
+ * h1_client's.
+ */
+#include "upstream/exchange.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/panic.h"
+#include "http/server.h"
+#include "upstream/idle.h"
+
+#define EXCHANGE_MAGIC 0xE8C4A26Eu
+
+struct exchange {
+	uint32_t magic;
+	struct txn *t;
+	struct backend *backend;
+	const struct exchange_conf *conf;
+	struct h1_client client;
+	struct upstream_report report;
+
+	struct uplink *dialling;
+	unsigned server;     /* of the group; BALANCER_NONE: nobody is left */
+	unsigned addr;       /* of the server */
+	unsigned addrs_left; /* of the server, not tried yet */
+	bool *tried;         /* servers passed over; NULL: none */
+	bool is_reused, is_retry;
+	uint64_t attempt_us;
+
+	bool waiting; /* the step said STEP_WAIT */
+	enum { EXCHANGE_OPEN, EXCHANGE_ANSWERED, EXCHANGE_FAILED } outcome;
+	enum exchange_phase phase;
+	enum exchange_cause cause;
+	const char *detail;
+};
+
+static void exchange_connect(struct exchange *x);
+
+/* ---- tables ------------------------------------------------------------ */
+
+static const char *const exchange_phase_words[] = {
+#define PHASE_ROW(name, word) word,
+	EXCHANGE_PHASES
+#undef PHASE_ROW
+};
+
+static const struct {
+	int status;
+	const char *word, *log_word, *text;
+} exchange_causes[] = {
+#define CAUSE(name, status, word, text) \
+	{status, word, "upstream_" word, text},
+	EXCHANGE_CAUSES
+#undef CAUSE
+};
+
+#define ROW(member, kind, name, help) \
+	COUNTER(exchange_stats, member, kind, "weir_upstream_" name, help)
+
+static const struct counter_row exchange_rows[] = {
+	ROW(requests, COUNTER_TOTAL, "requests_total",
+	    "Requests that were passed to an upstream."),
+	ROW(attempts, COUNTER_TOTAL, "attempts_total",
+	    "Attempts to get them answered."),
+	ROW(dialled, COUNTER_TOTAL, "dialled_total",
+	    "Connections to upstream servers that were begun."),
+	ROW(reused, COUNTER_TOTAL, "reused_total",
+	    "Attempts over a connection that had been idle."),
+	ROW(retries, COUNTER_TOTAL, "retries_total",
+	    "Requests sent again because an idle connection was dead."),
+	ROW(upgrades, COUNTER_TOTAL, "upgrades_total",
+	    "Connections that were upgraded (WebSocket)."),
+	ROW(idle, COUNTER_GAUGE, "idle_connections",
+	    "Idle connections to upstream servers."),
+#define CLASS(i, label) \
+	COUNTER_LABEL(exchange_stats, responses[i], COUNTER_TOTAL, \
+	    "weir_upstream_responses_total", "code=\"" label "\"", \
+	    "Responses of upstream servers.")
+	CLASS(0, "1xx"), CLASS(1, "2xx"), CLASS(2, "3xx"), CLASS(3, "4xx"),
+	CLASS(4, "5xx"),
+#undef CLASS
+#define PHASE_ROW(name, word) \
+	COUNTER_LABEL(exchange_stats, failed_phase[EXCHANGE_##name], \
+	    COUNTER_TOTAL, "weir_upstream_failures_by_phase_total", \
+	    "phase=\"" word "\"", "Failed attempts by where they failed."),
+	EXCHANGE_PHASES
+#undef PHASE_ROW
+#define CAUSE(name, status, word, text) \
+	COUNTER_LABEL(exchange_stats, failed_cause[CAUSE_##name], \
+	    COUNTER_TOTAL, "weir_upstream_failures_total", \
+	    "cause=\"" word "\"", "Failed attempts by cause."),
+	EXCHANGE_CAUSES
+#undef CAUSE
+	COUNTER_END
+};
+const struct counter_set exchange_counters = {
+	.name = "upstream",
+	.size = sizeof(struct exchange_stats),
+	.rows = exchange_rows,
+};
+
+/* ---- the report -------------------------------------------------------- */
+
+static struct str
+exchange_addr_text(const struct exchange *x)
+{
+	return x->backend->servers[x->server].addr_text[x->addr];
+}
+
+static struct str
+exchange_append(struct exchange *x, struct str list, struct str item)
+{
+	if (list.n == 0)
+		return item;
+	return arena_strf(x->t->arena, "%.*s, %.*s", STR_ARG(list),
+	    STR_ARG(item));
+}
+
+static void
+exchange_note_attempt(struct exchange *x)
+{
+	struct upstream_report *r = &x->report;
+
+	x->attempt_us = clock_us();
+	x->backend->stats->attempts++;
+	r->attempts++;
+	r->addr = exchange_append(x, r->addr, exchange_addr_text(x));
+	r->connect_us = r->header_us = r->response_us = 0;
+}
+
+static void
+exchange_note_status(struct exchange *x, int status)
+{
+	struct str text = STR("-");
+	char *digits;
+
+	if (status != 0) {
+		digits = arena_alloc(x->t->arena, 3);
+		digits[0] = (char)('0' + status / 100 % 10);
+		digits[1] = (char)('0' + status / 10 % 10);
+		digits[2] = (char)('0' + status % 10);
+		text = str_of(digits, 3);
+	}
+	x->report.status = exchange_append(x, x->report.status, text);
+}
+
+/* The last failure of an exchange is its own; earlier ones are counted too. */
+static void
+exchange_note_failure(struct exchange *x, enum exchange_phase phase,
+    enum exchange_cause cause, const char *detail)
+{
+	x->phase = phase;
+	x->cause = cause;
+	x->detail = detail != NULL && *detail != '\0' ?
+	    arena_strdup(x->t->arena, detail) : exchange_causes[cause].text;
+	x->report.phase = exchange_phase_words[phase];
+	x->report.cause = exchange_causes[cause].word;
+	x->backend->stats->failed_phase[phase]++;
+	x->backend->stats->failed_cause[cause]++;
+}
+
+static void
+exchange_note_bytes(struct exchange *x)
+{
+	x->report.bytes_in = x->client.bytes_in;
+	x->report.bytes_out = x->client.bytes_out;
+	x->report.response_us = clock_us() - x->attempt_us;
+}
+
+static unsigned
+exchange_possible(const struct exchange *x)
+{
+	const struct upstream_group *g = x->backend->group;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < g->n_servers; i++)
+		n += g->servers[i].n_addrs > 0;
+	return n > x->report.attempts ? n : x->report.attempts;
+}
+
+/* "upstream app (10.0.0.1:8080): connect: refused, attempt 1 of 1" */
+static const char *
+exchange_sentence(struct exchange *x)
+{
+	struct str name = x->backend->group->name;
+
+	if (x->report.attempts == 0)
+		return arena_printf(x->t->arena, "upstream %.*s: %s",
+		    STR_ARG(name), x->detail);
+	return arena_printf(x->t->arena,
+	    "upstream %.*s (%.*s): %s: %s, attempt %u of %u", STR_ARG(name),
+	    STR_ARG(x->report.addr), x->report.phase, x->detail,
+	    x->report.attempts, exchange_possible(x));
+}
+
+/* ---- outcomes ---------------------------------------------------------- */
+
+static void
+exchange_settle(struct exchange *x, int outcome)
+{
+	ASSERT(x->outcome == EXCHANGE_OPEN);
+	x->outcome = outcome;
+	if (x->waiting)
+		txn_resume(x->t);
+}
+
+static struct exchange *
+exchange_of(struct h1_client *h)
+{
+	struct exchange *x = CONTAINER_OF(h, struct exchange, client);
+
+	OBJ_CHECK(x, EXCHANGE_MAGIC);
+	return x;
+}
+
+static void
+exchange_on_answered(struct h1_client *h)
+{
+	struct exchange *x = exchange_of(h);
+	struct exchange_stats *stats = x->backend->stats;
+	int status = h->response.status;
+
+	/* Only what connects well is tried first again. */
+	x->backend->servers[x->server].addr_at = x->addr;
+	x->report.header_us = clock_us() - x->attempt_us;
+	x->report.phase = x->report.cause = NULL;
+	exchange_note_status(x, status);
+	if (status / 100 <= EXCHANGE_CLASSES)
+		stats->responses[status / 100 - 1]++;
+	if (h->framing == BODY_TUNNEL)
+		stats->upgrades++;
+	exchange_settle(x, EXCHANGE_ANSWERED);
+}
+
+/*
+ * A connection that the server closed while the request was on its way to it:
+ * nothing was processed if nothing was written; else the request is repeated
+ * only if twice is the same as once (RFC 9110 section 9.2.2), and only if its
+ * body has not been used up.
+ */
+static bool
+exchange_may_retry(const struct exchange *x, enum exchange_cause cause)
+{
+	const struct h1_client *h = &x->client;
+
+	if (!x->is_reused || x->is_retry || h->bytes_in > 0 ||
+	    h->body_taken > 0)
+		return false;
+	if (cause != CAUSE_CLOSED && cause != CAUSE_RESET)
+		return false;
+	return h->bytes_out == 0 ||
+	    (method_flags(x->t->req.method) & METHOD_IDEMPOTENT) != 0;
+}
+
+static void
+exchange_on_failed(struct h1_client *h, enum exchange_phase phase,
+    enum exchange_cause cause, const char *detail)
+{
+	struct exchange *x = exchange_of(h);
+
+	exchange_note_status(x, 0);
+	exchange_note_failure(x, phase, cause, detail);
+	exchange_note_bytes(x);
+	if (!exchange_may_retry(x, cause)) {
+		exchange_settle(x, EXCHANGE_FAILED);
+		return;
+	}
+	x->is_retry = true;
+	x->backend->stats->retries++;
+	x->addrs_left = x->backend->group->servers[x->server].n_addrs;
+	exchange_connect(x);
+}
+
+static void
+exchange_take_trailers(struct exchange *x)
+{
+	if (x->client.framing == BODY_CHUNKED && x->client.trailers.n > 0)
+		x->t->res.trailers = &x->client.trailers;
+}
+
+static void
+exchange_on_ended(struct h1_client *h)
+{
+	struct exchange *x = exchange_of(h);
+
+	exchange_note_bytes(x);
+	exchange_take_trailers(x);
+}
+
+static void
+exchange_on_cut(struct h1_client *h, enum exchange_cause cause,
+    const char *detail)
+{
+	static struct log_limit limit = LOG_LIMIT(20);
+	struct exchange *x = exchange_of(h);
+	bool is_upgraded = h->framing == BODY_TUNNEL;
+
+	exchange_note_failure(x, EXCHANGE_BODY, cause, detail);
+	exchange_note_bytes(x);
+	if (x->t->reason == NULL)
+		x->t->reason = exchange_causes[cause].log_word;
+	/* How tunnels end is between the two that use them. */
+	log_limited(&limit, is_upgraded || cause == CAUSE_CLIENT ? LOG_INFO :
+	    LOG_ERROR, "%s: response cut after %llu bytes, %s",
+	    exchange_sentence(x), (unsigned long long)h->bytes_in,
+	    txn_describe(x->t));
+}
+
+static const struct h1_client_owner exchange_owner = {
+	.answered = exchange_on_answered,
+	.failed = exchange_on_failed,
+	.ended = exchange_on_ended,
+	.cut = exchange_on_cut,
+};
+
+/* ---- connecting -------------------------------------------------------- */
+
+static void
+exchange_use(struct exchange *x, struct uplink *up)
+{
+	struct h1_client *h = &x->client;
+	const struct upstream_group *g = x->backend->group;
+
+	h->owner = &exchange_owner;
+	h->send_timeout = x->conf->send_timeout;
+	h->read_timeout = x->conf->read_timeout;
+	h->forward = (struct forward_request){
+		.edits = x->conf->edits,
+		.host = g->servers[x->server].text,
+		.upgrade = forward_wants_websocket(x->t),
+		.close = g->keepalive.connections == 0,
+	};
+	if (str_has_prefix(h->forward.host, STR("unix:")))
+		h->forward.host = STR("localhost");
+	h1_client_start(h, x->t, up);
+}
+
+/* The server or this address of it is not to be had: on to the next. */
+static void
+exchange_pass_over(struct exchange *x, enum exchange_cause cause,
+    const char *detail)
+{
+	struct backend *b = x->backend;
+	const struct upstream_server *s = &b->group->servers[x->server];
+
+	exchange_note_status(x, 0);
+	exchange_note_failure(x, EXCHANGE_CONNECT, cause, detail);
+	x->addr = (x->addr + 1) % s->n_addrs;
+	b->servers[x->server].addr_at = x->addr;
+	if (--x->addrs_left > 0)
+		return;
+
+	if (x->tried == NULL)
+		x->tried = arena_zalloc(x->t->arena,
+		    b->group->n_servers * sizeof *x->tried);
+	x->tried[x->server] = true;
+	x->server = balancer_pick(b->balancer, x->tried);
+	if (x->server == BALANCER_NONE)
+		return;
+	x->addr = b->servers[x->server].addr_at;
+	x->addrs_left = b->group->servers[x->server].n_addrs;
+}
+
+/* A failed connection has words only; these are the ones that operators tell
+ * apart. */
+static enum exchange_cause
+exchange_cause_of(const struct conn *c)
+{
+	static const struct {
+		struct str part;
+		enum exchange_cause cause;
+	} rows[] = {
+		{STR_INIT("refused"), CAUSE_REFUSED},
+		{STR_INIT("timed out"), CAUSE_TIMEOUT},
+		{STR_INIT("reset"), CAUSE_RESET},
+	};
+	struct str words = str_from(conn_failure(c));
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		if (str_contains(words, rows[i].part))
+			return rows[i].cause;
+	return conn_is_tls(c) ? CAUSE_TLS : CAUSE_UNREACHABLE;
+}
+
+static void
+exchange_on_connect_failed(struct exchange *x, enum exchange_cause cause)
+{
+	struct uplink *up = x->dialling;
+
+	x->dialling = NULL;
+	exchange_pass_over(x, cause,
+	    cause == CAUSE_TIMEOUT ? NULL : conn_failure(&up->conn));
+	uplink_close(up, CLOSE_IO_ERROR);
+	exchange_connect(x);
+}
+
+static void
+exchange_on_dial_ready(struct uplink *up, void *arg)
+{
+	struct exchange *x = arg;
+
+	OBJ_CHECK(x, EXCHANGE_MAGIC);
+	ASSERT(x->dialling == up);
+	if (up->conn.connecting) {
+		exchange_on_connect_failed(x, exchange_cause_of(&up->conn));
+		return;
+	}
+	x->dialling = NULL;
+	x->report.connect_us = clock_us() - x->attempt_us;
+	exchange_use(x, up);
+}
+
+static void
+exchange_on_dial_timeout(struct uplink *up, void *arg)
+{
+	struct exchange *x = arg;
+
+	OBJ_CHECK(x, EXCHANGE_MAGIC);
+	ASSERT(x->dialling == up);
+	exchange_on_connect_failed(x, CAUSE_TIMEOUT);
+}
+
+static const struct uplink_user exchange_dial_user = {
+	.ready = exchange_on_dial_ready,
+	.timeout = exchange_on_dial_timeout,
+};
+
+/* Dials until a dial is under way. Each address of each server is tried once
+ * at most, so this ends. */
+static void
+exchange_connect(struct exchange *x)
+{
+	struct err e;
+
+	while (x->server != BALANCER_NONE) {
+		exchange_note_attempt(x);
+		x->is_reused = false;
+		x->backend->stats->dialled++;
+		x->dialling = uplink_dial(x->backend, x->server, x->addr,
+		    &exchange_dial_user, x, &e);
+		if (x->dialling != NULL) {
+			conn_set_deadline(&x->dialling->conn,
+			    x->conf->connect_timeout);
+			return;
+		}
+		exchange_pass_over(x, CAUSE_UNREACHABLE, e.text);
+	}
+	exchange_settle(x, EXCHANGE_FAILED);
+}
+
+static void
+exchange_start(struct exchange *x)
+{
+	struct backend *b = x->backend;
+	struct uplink *up;
+
+	b->stats->requests++;
+	x->server = balancer_pick(b->balancer, NULL);
+	if (x->server == BALANCER_NONE) {
+		exchange_note_failure(x, EXCHANGE_PICK, CAUSE_NO_SERVER, NULL);
+		exchange_settle(x, EXCHANGE_FAILED);
+		return;
+	}
+	x->addr = b->servers[x->server].addr_at;
+	x->addrs_left = b->group->servers[x->server].n_addrs;
+
+	up = idle_take(b, x->server);
+	if (up == NULL) {
+		exchange_connect(x);
+		return;
+	}
+	x->addr = up->addr;
+	exchange_note_attempt(x);
+	x->is_reused = true;
+	b->stats->reused++;
+	exchange_use(x, up);
+}
+
+/* ---- for the step ------------------------------------------------------ */
+
+/* The transaction is over, for whatever reason. */
+static void
+exchange_on_end(void *arg)
+{
+	struct exchange *x = arg;
+
+	OBJ_CHECK(x, EXCHANGE_MAGIC);
+	if (x->dialling != NULL)
+		uplink_close(x->dialling, CLOSE_ABORTED);
+	x->dialling = NULL;
+	if (x->client.up != NULL)
+		exchange_note_bytes(x);
+	h1_client_end(&x->client);
+}
+
+struct exchange *
+exchange_new(struct txn *t, struct backend *b,
+    const struct exchange_conf *conf)
+{
+	struct exchange *x = arena_zalloc(t->arena, sizeof *x);
+
+	x->magic = EXCHANGE_MAGIC;
+	x->t = t;
+	x->backend = b;
+	x->conf = conf;
+	x->report.name = b->group->name.p;
+	t->upstream = &x->report;
+	txn_on_end(t, exchange_on_end, x);
+	return x;
+}
+
+static void
+exchange_answer(struct exchange *x)
+{
+	struct txn *t = x->t;
+	struct h1_client *h = &x->client;
+	struct str protocol;
+
+	txn_reply(t, h->response.status);
+	forward_response(&t->res.head, &h->head);
+	exchange_take_trailers(x);
+	switch (h->framing) {
+	case BODY_NONE:
+		/* For HEAD the flow only says how long the body would be. */
+		h->body.length = h->response.content_length;
+		if (t->req.method == METHOD_HEAD)
+			txn_reply_body(t, &h->body);
+		break;
+	case BODY_TUNNEL:
+		t->res.upgraded = true;
+		protocol = head_value(&h->head, FIELD_UPGRADE);
+		txn_reply_field(t, FIELD_UPGRADE, protocol);
+		txn_reply_body(t, &h->body);
+		break;
+	case BODY_LENGTH:
+	case BODY_CHUNKED:
+	case BODY_CLOSE:
+		txn_reply_body(t, &h->body);
+		break;
+	}
+}
+
+/* What a request whose body failed is answered with. */
+static int
+exchange_body_status(const char *reason)
+{
+	if (strcmp(reason, "large_body") == 0)
+		return 413;
+	if (strcmp(reason, "body_timeout") == 0)
+		return 408;
+	return 400;
+}
+
+static void
+exchange_refuse(struct exchange *x)
+{
+	struct txn *t = x->t;
+	int status = exchange_causes[x->cause].status;
+	const char *word = exchange_causes[x->cause].log_word;
+
+	/* The body's own words are better than ours. */
+	if (x->cause == CAUSE_CLIENT && t->reason != NULL) {
+		word = t->reason;
+		status = exchange_body_status(word);
+	}
+	txn_fail(t, status, word, "%s", exchange_sentence(x));
+}
+
+enum verdict
+exchange_step(struct exchange *x)
+{
+	OBJ_CHECK(x, EXCHANGE_MAGIC);
+	if (!x->waiting)
+		exchange_start(x);
+	switch (x->outcome) {
+	case EXCHANGE_OPEN:
+		x->waiting = true;
+		return STEP_WAIT;
+	case EXCHANGE_ANSWERED:
+		exchange_answer(x);
+		break;
+	case EXCHANGE_FAILED:
+		exchange_refuse(x);
+		break;
+	}
+	return STEP_STOP;
+}

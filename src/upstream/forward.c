@@ -1,0 +1,382 @@
+/*
+ * What of a head travels on, in both directions. Hop-by-hop fields and those
+ * that Connection names end here, framing is the connection's own business, and
+ * what a client claims about where it comes from is replaced by what we know.
+ * Works on the memory of the transaction; knows no connection to the upstream.
+ */
+#include "upstream/forward.h"
+
+#include "base/panic.h"
+
+/* ---- rows -------------------------------------------------------------- */
+
+static const struct conf_field forward_fields[] = {
+	KEY_MAP(forward_conf, set, conf_type_template,
+	    .doc = "Fields that the upstream gets instead of the client's of "
+	    "that name. A value that is empty is not sent.",
+	    .example = "{X-Request-Id: $request_id}"),
+	KEY_LIST(forward_conf, remove, conf_type_str,
+	    .doc = "Fields of the client that the upstream does not get.",
+	    .example = "[Accept-Encoding]"),
+	KEY_END
+};
+const struct conf_schema forward_schema = {
+	.name = "request_headers",
+	.doc = "Changes to the request's fields on their way to the upstream.",
+	.size = sizeof(struct forward_conf),
+	.fields = forward_fields,
+};
+
+/* ---- compiled edits ---------------------------------------------------- */
+
+struct forward_set {
+	struct str name;
+	enum field_id id;
+	const struct template *value;
+};
+
+struct forward_edits {
+	struct forward_set *sets;
+	struct str *names; /* dropped from the client's, unknown to field.def */
+	size_t n_sets, n_names;
+	bool drops[FIELD_COUNT]; /* the known ones */
+};
+
+static void
+forward_drop(struct forward_edits *e, struct str name)
+{
+	enum field_id id = field_lookup(name);
+
+	if (id == FIELD_OTHER)
+		e->names[e->n_names++] = name;
+	else
+		e->drops[id] = true;
+}
+
+static bool
+forward_check_name(struct conf_load *load, struct conf_pos pos,
+    struct str name)
+{
+	enum field_id id = field_lookup(name);
+
+	if (!field_token_is_valid(name)) {
+		conf_error(load, pos, "bad-value",
+		    "\"%.*s\" is not a field name", STR_ARG(name));
+		return false;
+	}
+	if ((field_flags(id) & (FIELD_HOP | FIELD_FRAMING)) != 0) {
+		conf_error(load, pos, "bad-value",
+		    "%.*s belongs to the connection and is always written by "
+		    "the proxy itself", STR_ARG(name));
+		return false;
+	}
+	return true;
+}
+
+static void
+forward_compile_set(struct conf_load *load, struct forward_edits *e,
+    const struct conf_entry *entry)
+{
+	if (!forward_check_name(load, entry->key_pos, entry->key))
+		return;
+	e->sets[e->n_sets++] = (struct forward_set){
+		.name = entry->key,
+		.id = field_lookup(entry->key),
+		.value = *(struct template *const *)entry->value,
+	};
+	forward_drop(e, entry->key);
+}
+
+const struct forward_edits *
+forward_compile(struct conf_load *load, const struct forward_conf *conf)
+{
+	struct arena *a = conf_arena(load);
+	struct forward_edits *e = arena_zalloc(a, sizeof *e);
+
+	if (conf == NULL)
+		return e;
+	e->sets = arena_zalloc(a, (conf->set.n + 1) * sizeof *e->sets);
+	e->names = arena_zalloc(a,
+	    (conf->set.n + conf->remove.n + 1) * sizeof *e->names);
+	for (size_t i = 0; i < conf->set.n; i++)
+		forward_compile_set(load, e, &conf->set.entries[i]);
+	for (size_t i = 0; i < conf->remove.n; i++) {
+		struct str name = str_from(CONF_ITEM(&conf->remove, char *, i));
+		struct conf_pos pos = conf->remove.pos[i];
+
+		if (!forward_check_name(load, pos, name))
+			continue;
+		if (field_lookup(name) == FIELD_HOST)
+			conf_error(load, pos, "bad-value",
+			    "a request has a Host; set another value instead "
+			    "of removing it");
+		forward_drop(e, name);
+	}
+	return e;
+}
+
+static bool
+forward_is_dropped(const struct forward_edits *e, enum field_id id,
+    struct str name)
+{
+	if (id != FIELD_OTHER)
+		return e->drops[id];
+	for (size_t i = 0; i < e->n_names; i++)
+		if (str_case_eq(e->names[i], name))
+			return true;
+	return false;
+}
+
+/* ---- hop by hop -------------------------------------------------------- */
+
+/* What Connection names beyond its own options; p == NULL: nothing, which is
+ * nearly always so. */
+static struct str
+forward_named_fields(const struct head *h)
+{
+	struct str all = head_joined(h, FIELD_CONNECTION);
+	struct str rest = all, token;
+
+	while (field_next(&rest, &token))
+		if (!str_case_eq(token, STR("close")) &&
+		    !str_case_eq(token, STR("keep-alive")))
+			return all;
+	return str_of(NULL, 0);
+}
+
+static bool
+forward_is_hop(const struct field *f, struct str named)
+{
+	if ((field_flags(f->id) & (FIELD_HOP | FIELD_FRAMING)) != 0)
+		return true;
+	return named.p != NULL && field_has_token(named, f->name);
+}
+
+/* ---- requests ---------------------------------------------------------- */
+
+enum forward_body
+forward_body_of(const struct txn *t)
+{
+	if (t->req.body->length == 0)
+		return FORWARD_NO_BODY;
+	return t->req.body->length > 0 ? FORWARD_LENGTH : FORWARD_CHUNKED;
+}
+
+bool
+forward_wants_websocket(const struct txn *t)
+{
+	return t->req.wants_upgrade && t->req.body->length == 0 &&
+	    field_has_token(head_joined(&t->req.head, FIELD_UPGRADE),
+	        STR("websocket"));
+}
+
+static void
+forward_field(struct buf *out, struct str name, struct str value)
+{
+	char *p = buf_room(out, name.n + value.n + 4);
+
+	if (p == NULL)
+		return;
+	memcpy(p, name.p, name.n);
+	p += name.n;
+	memcpy(p, ": ", 2);
+	p += 2;
+	if (value.n > 0)
+		memcpy(p, value.p, value.n);
+	p += value.n;
+	memcpy(p, "\r\n", 2);
+	out->n += name.n + value.n + 4;
+}
+
+static void
+forward_request_line(const struct txn *t, struct buf *out)
+{
+	const struct target *target = &t->req.target;
+
+	buf_str(out, t->req.method_name);
+	buf_chr(out, ' ');
+	switch (target->form) {
+	case TARGET_ORIGIN:
+		buf_str(out, t->req.raw);
+		break;
+	case TARGET_ABSOLUTE:
+		/* The upstream is an origin server to us, whatever the client
+		 * took us for (RFC 9112 section 3.2.1). */
+		buf_str(out, target->raw_path);
+		if (target->has_query) {
+			buf_chr(out, '?');
+			buf_str(out, target->query);
+		}
+		break;
+	case TARGET_ASTERISK:
+		buf_chr(out, '*');
+		break;
+	}
+	buf_str(out, STR(" HTTP/1.1\r\n"));
+}
+
+static struct str
+forward_host(const struct txn *t)
+{
+	if (t->req.target.form == TARGET_ABSOLUTE)
+		return t->req.target.authority;
+	return head_value(&t->req.head, FIELD_HOST);
+}
+
+/* What says where a request comes from is ours to say: a client could lie. */
+static bool
+forward_is_ours(enum field_id id)
+{
+	return id == FIELD_HOST || id == FIELD_EXPECT ||
+	    id == FIELD_FORWARDED || id == FIELD_X_REAL_IP ||
+	    id == FIELD_X_FORWARDED_FOR || id == FIELD_X_FORWARDED_HOST ||
+	    id == FIELD_X_FORWARDED_PORT || id == FIELD_X_FORWARDED_PROTO;
+}
+
+static void
+forward_client_fields(const struct txn *t, const struct forward_edits *e,
+    struct buf *out)
+{
+	struct str named = forward_named_fields(&t->req.head);
+
+	HEAD_EACH(f, &t->req.head) {
+		if (forward_is_ours(f->id) || forward_is_hop(f, named) ||
+		    forward_is_dropped(e, f->id, f->name))
+			continue;
+		/* CGI-like upstreams cannot tell "_" from "-", so such a name
+		 * could pose as a field that we set or check. */
+		if (f->id == FIELD_OTHER &&
+		    memchr(f->name.p, '_', f->name.n) != NULL)
+			continue;
+		forward_field(out, f->name, f->value);
+	}
+}
+
+static void
+forward_origin(const struct txn *t, const struct forward_edits *e,
+    struct str host, struct buf *out)
+{
+	char text[PEER_TEXT];
+	struct buf ip = buf_fixed(text, sizeof text);
+
+	if (!e->drops[FIELD_X_FORWARDED_FOR]) {
+		peer_format_ip(&ip, txn_peer(t));
+		forward_field(out, STR("X-Forwarded-For"), buf_view(&ip));
+	}
+	if (!e->drops[FIELD_X_FORWARDED_PROTO])
+		forward_field(out, STR("X-Forwarded-Proto"),
+		    str_from(txn_scheme(t)));
+	if (!e->drops[FIELD_X_FORWARDED_HOST] && host.n > 0)
+		forward_field(out, STR("X-Forwarded-Host"), host);
+}
+
+static bool
+forward_sets(struct txn *t, const struct forward_request *r, struct buf *out)
+{
+	for (size_t i = 0; i < r->edits->n_sets; i++) {
+		const struct forward_set *s = &r->edits->sets[i];
+		struct str value = template_eval(s->value, t);
+
+		/* A decoded path may hold line ends. */
+		if (!field_value_is_valid(value))
+			return false;
+		if (value.n == 0 && s->id == FIELD_HOST)
+			value = r->host;
+		if (value.n > 0)
+			forward_field(out, s->name, value);
+	}
+	return true;
+}
+
+static void
+forward_framing(const struct txn *t, const struct forward_request *r,
+    struct buf *out)
+{
+	enum method m = t->req.method;
+
+	switch (forward_body_of(t)) {
+	case FORWARD_LENGTH:
+		buf_str(out, STR("Content-Length: "));
+		buf_u64(out, (uint64_t)t->req.body->length);
+		buf_str(out, STR("\r\n"));
+		break;
+	case FORWARD_CHUNKED:
+		buf_str(out, STR("Transfer-Encoding: chunked\r\n"));
+		break;
+	case FORWARD_NO_BODY:
+		/* These methods anticipate content (RFC 9110 section 8.6). */
+		if (m == METHOD_POST || m == METHOD_PUT || m == METHOD_PATCH)
+			buf_str(out, STR("Content-Length: 0\r\n"));
+		break;
+	}
+	if (r->upgrade)
+		buf_str(out,
+		    STR("Connection: upgrade\r\nUpgrade: websocket\r\n"));
+	else if (r->close)
+		buf_str(out, STR("Connection: close\r\n"));
+}
+
+bool
+forward_request(struct txn *t, const struct forward_request *r,
+    struct buf *out)
+{
+	struct str host = forward_host(t);
+
+	forward_request_line(t, out);
+	if (!r->edits->drops[FIELD_HOST])
+		forward_field(out, STR("Host"), host.n > 0 ? host : r->host);
+	forward_client_fields(t, r->edits, out);
+	forward_origin(t, r->edits, host, out);
+	if (!forward_sets(t, r, out))
+		return false;
+	forward_framing(t, r, out);
+	buf_str(out, STR("\r\n"));
+	return true;
+}
+
+/* ---- trailers ---------------------------------------------------------- */
+
+/* Fields that steer framing, routing, access or what content means must not
+ * come after it (RFC 9110 section 6.5.1). */
+static bool
+forward_may_trail(enum field_id id)
+{
+	if ((field_flags(id) & (FIELD_HOP | FIELD_FRAMING)) != 0)
+		return false;
+	return !forward_is_ours(id) && id != FIELD_AUTHORIZATION &&
+	    id != FIELD_COOKIE && id != FIELD_SET_COOKIE &&
+	    id != FIELD_CACHE_CONTROL && id != FIELD_CONTENT_TYPE &&
+	    id != FIELD_CONTENT_ENCODING && id != FIELD_CONTENT_RANGE &&
+	    id != FIELD_LOCATION && id != FIELD_RANGE;
+}
+
+void
+forward_clean_trailers(struct head *trailers)
+{
+	for (unsigned i = 0; i < trailers->n; i++)
+		if (!forward_may_trail(trailers->fields[i].id))
+			trailers->fields[i].removed = true;
+}
+
+void
+forward_trailers(const struct txn *t, struct buf *out)
+{
+	if (t->req.trailers != NULL)
+		HEAD_EACH(f, t->req.trailers)
+			if (forward_may_trail(f->id) &&
+			    memchr(f->name.p, '_', f->name.n) == NULL)
+				forward_field(out, f->name, f->value);
+	buf_str(out, STR("\r\n"));
+}
+
+/* ---- responses --------------------------------------------------------- */
+
+void
+forward_response(struct head *to, const struct head *from)
+{
+	struct str named = forward_named_fields(from);
+
+	HEAD_EACH(f, from)
+		if (!forward_is_hop(f, named))
+			head_add(to, f->id, f->name, f->value);
+}

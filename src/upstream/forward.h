@@ -1,0 +1,55 @@
+/*
+ * What of a head travels on. Heads are never passed through: the request to the
+ * upstream and the fields of the response to the client are written anew
+ * (RFC 9110 section 7.6).
+ */
+#ifndef UPSTREAM_FORWARD_H
+#define UPSTREAM_FORWARD_H
+
+#include "conf/load.h"
+#include "http/template.h"
+#include "http/txn.h"
+
+/* `request_headers` of a proxy. */
+struct forward_conf {
+	struct conf_map set;     /* struct template *, by field name */
+	struct conf_list remove; /* char * */
+};
+extern const struct conf_schema forward_schema;
+
+/* It, compiled. */
+struct forward_edits;
+/* CONF may be NULL. Mistakes go to conf_error. */
+const struct forward_edits *forward_compile(struct conf_load *load,
+    const struct forward_conf *conf);
+
+/* How the request's body is framed towards the upstream. */
+enum forward_body {
+	FORWARD_NO_BODY,
+	FORWARD_LENGTH, /* req.body->length bytes */
+	FORWARD_CHUNKED
+};
+enum forward_body forward_body_of(const struct txn *t);
+
+struct forward_request {
+	const struct forward_edits *edits;
+	struct str host; /* for a client that named none */
+	bool upgrade;    /* ask for websocket */
+	bool close;      /* the connection is for this request only */
+};
+/* Whether the client asks for the one protocol that may pass. */
+bool forward_wants_websocket(const struct txn *t);
+
+/* Writes the request head to OUT, its empty line included. False: a variable
+ * put something into a field that must not stand there. */
+bool forward_request(struct txn *t, const struct forward_request *r,
+    struct buf *out);
+/* Writes the request's trailers, if it had some, and the empty line. */
+void forward_trailers(const struct txn *t, struct buf *out);
+
+/* Adds what a client may see of the upstream's head FROM to TO. */
+void forward_response(struct head *to, const struct head *from);
+/* Drops from trailers what has no meaning there (RFC 9110 section 6.5.1). */
+void forward_clean_trailers(struct head *trailers);
+
+#endif

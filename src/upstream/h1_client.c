@@ -1,0 +1,601 @@
+/*
+ * The client side of HTTP/1.1. An exchange owns it; it holds the connection
+ * from h1_client_start until the response is over, and gives it back to the
+ * idle ones if nothing is left on it that could be taken for something else.
+ *
+ * The request is pushed (h1_client_push): head and as much of the body as is
+ * there in one write, the rest as the client sends it, also while the response
+ * comes already. The response is pulled: its head by h1_client_read_head, its
+ * body by whoever holds the flow (h1_client_body.c has that half).
+ */
+#include "base/panic.h"
+#include "http/status.h"
+#include "upstream/h1_client_io.h"
+#include "upstream/idle.h"
+
+/* A head of more is refused; what real applications send is far below. */
+#define H1_CLIENT_MAX_HEAD 65536
+#define H1_CLIENT_MAX_FIELDS 200
+/* Interim responses before the final one. */
+#define H1_CLIENT_MAX_INTERIM 16
+/* Writes of a request body in one go, 64 KiB each: then others have a turn. */
+#define H1_CLIENT_ROUNDS 4
+
+static struct net *
+h1_client_net(const struct h1_client *h)
+{
+	return h->t->server->net;
+}
+
+/* ---- ends -------------------------------------------------------------- */
+
+static void
+h1_client_let_go(struct h1_client *h)
+{
+	h->up = NULL;
+	h->state = H1_CLIENT_OVER;
+	task_cancel(&h->work);
+	leftover_free(h1_client_net(h), &h->out);
+}
+
+void
+h1_client_break(struct h1_client *h, enum exchange_cause cause,
+    const char *detail)
+{
+	bool is_answered = h->state == H1_CLIENT_BODY;
+	bool was_sending = !h->sent;
+	struct uplink *up = h->up;
+
+	ASSERT(h->state != H1_CLIENT_OVER);
+	h1_client_let_go(h);
+	uplink_close(up, cause == CAUSE_RESET ? CLOSE_RESET :
+	    cause == CAUSE_CLOSED ? CLOSE_PEER : CLOSE_ABORTED);
+	h->failed = true;
+	if (!is_answered) {
+		leftover_free(h1_client_net(h), &h->in);
+		h->owner->failed(h,
+		    was_sending ? EXCHANGE_SEND : EXCHANGE_HEAD, cause, detail);
+		return;
+	}
+	h->owner->cut(h, cause, detail);
+	if (h->waiting) {
+		h->waiting = false;
+		flow_wake(&h->body);
+	}
+}
+
+/* What "Keep-Alive: timeout=5" announces, in ms; 0: nothing. */
+static uint64_t
+h1_client_announced(const struct h1_client *h)
+{
+	struct str rest = head_value(&h->head, FIELD_KEEP_ALIVE), element;
+	uint64_t seconds;
+
+	while (field_next(&rest, &element))
+		if (str_has_prefix(element, STR("timeout=")) &&
+		    str_to_u64(str_slice(element, 8, element.n), &seconds) &&
+		    seconds < 86400)
+			return seconds * 1000;
+	return 0;
+}
+
+void
+h1_client_release(struct h1_client *h)
+{
+	struct uplink *up = h->up;
+	bool is_clean = h->sent && !h->dirty && !h->response.close &&
+	    (h->framing == BODY_NONE || h->framing == BODY_LENGTH ||
+	    h->framing == BODY_CHUNKED);
+
+	h1_client_let_go(h);
+	if (is_clean)
+		idle_put(up, h1_client_announced(h));
+	else
+		uplink_close(up, CLOSE_DONE);
+	h->owner->ended(h);
+}
+
+void
+h1_client_end(struct h1_client *h)
+{
+	struct uplink *up = h->up;
+
+	if (h->t == NULL)
+		return;
+	h1_client_let_go(h);
+	if (up != NULL)
+		uplink_close(up, CLOSE_ABORTED);
+	h->failed = !h->ended;
+	h->waiting = false;
+	leftover_free(h1_client_net(h), &h->in);
+}
+
+/* ---- time -------------------------------------------------------------- */
+
+static enum h1_client_await
+h1_client_awaits(const struct h1_client *h)
+{
+	bool reads = h->state == H1_CLIENT_HEAD ?
+	    h->sent || h->abandoned : h->waiting;
+
+	if (reads)
+		return AWAIT_READ;
+	return h->blocked ? AWAIT_SEND : AWAIT_NOTHING;
+}
+
+/*
+ * Starts the time-out that fits, if it is a new wait or if bytes have moved
+ * since; whoever only asks again gains no time. A wait that is over leaves its
+ * timer running: it fires into AWAIT_NOTHING or is moved by the next one.
+ */
+void
+h1_client_arm(struct h1_client *h)
+{
+	enum h1_client_await now = h1_client_awaits(h);
+	uint64_t moved = h->bytes_in + h->bytes_out;
+
+	if (now == h->awaits && moved == h->armed_at)
+		return;
+	h->awaits = now;
+	h->armed_at = moved;
+	if (now != AWAIT_NOTHING)
+		conn_set_deadline(&h->up->conn, now == AWAIT_READ ?
+		    h->read_timeout : h->send_timeout);
+}
+
+static void
+h1_client_on_timeout(struct uplink *up, void *arg)
+{
+	struct h1_client *h = arg;
+
+	(void)up;
+	OBJ_CHECK(h, H1_CLIENT_MAGIC);
+	if (h1_client_awaits(h) == AWAIT_NOTHING)
+		h->awaits = AWAIT_NOTHING;
+	else
+		h1_client_break(h, CAUSE_TIMEOUT, NULL);
+}
+
+/* ---- the request ------------------------------------------------------- */
+
+/* Composes what goes before the body bytes of this write (the head, a chunk's
+ * size) or, with SIZE 0, after the last. */
+static struct str
+h1_client_compose(struct h1_client *h, bool is_over, size_t size)
+{
+	struct net *net = h1_client_net(h);
+	struct buf b = buf_fixed(net->out, NET_SCRATCH);
+	bool is_new = !h->head_sent;
+	char line[18];
+
+again:
+	if (is_new && !forward_request(h->t, &h->forward, &b))
+		return str_of(NULL, 0);
+	if (h->framing_out == FORWARD_CHUNKED && size > 0)
+		buf_put(&b, line, chunk_format_size(line, size));
+	if (h->framing_out == FORWARD_CHUNKED && is_over) {
+		buf_str(&b, STR("0\r\n"));
+		forward_trailers(h->t, &b);
+	}
+	if (b.overflow) {
+		b = buf_in(h->t->arena);
+		goto again;
+	}
+	h->head_sent = true;
+	return str_of(b.p == NULL ? "" : b.p, b.n);
+}
+
+/* Writes FRAME and the body bytes of SPAN after it, and takes from the body
+ * what was written or what is now ours to write. */
+static bool
+h1_client_write(struct h1_client *h, struct str frame, struct str data)
+{
+	struct net *net = h1_client_net(h);
+	bool is_chunk = h->framing_out == FORWARD_CHUNKED && data.n > 0;
+	struct str part[3] = {frame, data, is_chunk ? STR("\r\n") : STR("")};
+	size_t done = 0, took = data.n;
+	struct iovec iov[3];
+	int n_iov = 0;
+	enum conn_status st;
+
+	for (int i = 0; i < 3; i++)
+		if (part[i].n > 0)
+			iov[n_iov++] = (struct iovec){
+				(void *)(uintptr_t)part[i].p, part[i].n};
+	st = n_iov == 0 ? CONN_AGAIN :
+	    conn_write(&h->up->conn, iov, n_iov, &done);
+	if (st == CONN_AGAIN)
+		done = 0;
+	else if (st != CONN_OK) {
+		if (data.n > 0)
+			flow_take(h->t->req.body, 0);
+		return false;
+	}
+	h->bytes_out += done;
+
+	for (int i = 0; i < 3; i++) {
+		size_t n = done < part[i].n ? done : part[i].n;
+
+		done -= n;
+		/* The size of a chunk is a promise: its bytes become ours.
+		 * Without chunks the body keeps what was not written. */
+		if (i == 1 && !is_chunk)
+			took = n;
+		else if (n < part[i].n)
+			leftover_put(net, &h->out, part[i].p + n,
+			    part[i].n - n);
+	}
+	if (data.n > 0)
+		flow_take(h->t->req.body, took);
+	h->body_taken += took;
+	return true;
+}
+
+static bool
+h1_client_flush(struct h1_client *h)
+{
+	struct leftover *out = &h->out;
+	size_t n;
+
+	while (leftover_len(out) > 0 && h->up->conn.can_write) {
+		struct iovec iov = {out->p + out->at, leftover_len(out)};
+
+		switch (conn_write(&h->up->conn, &iov, 1, &n)) {
+		case CONN_OK:
+			h->bytes_out += n;
+			leftover_take(h1_client_net(h), out, n);
+			break;
+		case CONN_AGAIN:
+			return true;
+		case CONN_EOF:
+		case CONN_FAILED:
+			return false;
+		}
+	}
+	return true;
+}
+
+enum push {
+	PUSH_AGAIN,   /* more may go */
+	PUSH_PAUSE,   /* somebody will call */
+	PUSH_BROKEN,  /* the connection takes nothing any more */
+	PUSH_CLIENT,  /* the request's body failed */
+	PUSH_REFUSED  /* the head cannot be written */
+};
+
+static void
+h1_client_finish_sending(struct h1_client *h)
+{
+	h->sent = true;
+	if (h->framing != BODY_TUNNEL)
+		return;
+	/* The client's end is passed on; the other direction stays open. */
+	conn_shutdown(&h->up->conn);
+	if (h->ended)
+		h1_client_release(h);
+}
+
+static bool
+h1_client_has_body(const struct h1_client *h)
+{
+	return h->framing_out != FORWARD_NO_BODY || h->framing == BODY_TUNNEL;
+}
+
+static enum push
+h1_client_push_once(struct h1_client *h)
+{
+	struct span span = {0};
+	enum flow_status st = FLOW_END;
+	struct str frame;
+
+	if (!h1_client_flush(h))
+		return PUSH_BROKEN;
+	h->blocked = leftover_len(&h->out) > 0 || !h->up->conn.can_write;
+	if (h->blocked)
+		return PUSH_PAUSE;
+	if (h->body_over) {
+		h1_client_finish_sending(h);
+		return PUSH_PAUSE;
+	}
+
+	if (h1_client_has_body(h))
+		st = flow_peek(h->t->req.body, &span);
+	if (st == FLOW_FAIL)
+		return PUSH_CLIENT;
+	if (st == FLOW_WAIT && h->head_sent)
+		return PUSH_PAUSE;
+	if (st != FLOW_DATA)
+		span.n = 0;
+	ASSERT(span.n == 0 || span.p != NULL); /* clients send no files */
+
+	frame = h1_client_compose(h, st == FLOW_END, span.n);
+	if (frame.p == NULL) {
+		if (st == FLOW_DATA)
+			flow_take(h->t->req.body, 0);
+		return PUSH_REFUSED;
+	}
+	if (!h1_client_write(h, frame, str_of(span.p, span.n)))
+		return PUSH_BROKEN;
+	if (st == FLOW_END)
+		h->body_over = true;
+	else if (h->framing_out == FORWARD_LENGTH &&
+	    h->body_taken == h->body_length)
+		h->body_over = true;
+	return PUSH_AGAIN;
+}
+
+static void
+h1_client_push(struct h1_client *h)
+{
+	for (int i = 0; i < H1_CLIENT_ROUNDS && h->up != NULL && !h->sent; i++)
+		switch (h1_client_push_once(h)) {
+		case PUSH_AGAIN:
+			break;
+		case PUSH_PAUSE:
+			return;
+		case PUSH_BROKEN:
+			/* It may have answered before it closed: that
+			 * answer is worth more than our broken write. */
+			h->abandoned = true;
+			return;
+		case PUSH_CLIENT:
+			h1_client_break(h, CAUSE_CLIENT, NULL);
+			return;
+		case PUSH_REFUSED:
+			h1_client_break(h, CAUSE_BAD_FIELD, NULL);
+			return;
+		}
+	if (h->up != NULL && !h->sent)
+		loop_next(h1_client_net(h)->loop, &h->work);
+}
+
+/* ---- the response's head ----------------------------------------------- */
+
+enum body_framing
+h1_client_framing(enum method method, const struct h1_response *response)
+{
+	if (response->status == 101)
+		return BODY_TUNNEL;
+	if (method == METHOD_HEAD || status_has_no_body(response->status))
+		return BODY_NONE;
+	if (response->chunked)
+		return BODY_CHUNKED;
+	return response->content_length >= 0 ? BODY_LENGTH : BODY_CLOSE;
+}
+
+/* RFC 9110 section 15.2: any number may come, and unknown ones are passed on.
+ * 100 answers an Expect of ours, and we send none. */
+static bool
+h1_client_on_interim(struct h1_client *h)
+{
+	struct txn *t = h->t;
+	struct head seen;
+
+	if (++h->interims > H1_CLIENT_MAX_INTERIM) {
+		h1_client_break(h, CAUSE_INTERIM, NULL);
+		return false;
+	}
+	if (h->response.status == 100 || (t->req.major == 1 &&
+	    t->req.minor == 0))
+		return true;
+	head_init(&seen, t->arena, h->head.n);
+	forward_response(&seen, &h->head);
+	t->transport->interim(t, h->response.status, &seen);
+	return true;
+}
+
+static void
+h1_client_on_final(struct h1_client *h)
+{
+	h->state = H1_CLIENT_BODY;
+	h->framing = h1_client_framing(h->t->req.method, &h->response);
+	switch (h->framing) {
+	case BODY_NONE:
+		h->body.length = 0;
+		break;
+	case BODY_LENGTH:
+		h->left = (uint64_t)h->response.content_length;
+		h->body.length = h->response.content_length;
+		break;
+	case BODY_CHUNKED:
+		chunk_decoder_init(&h->decoder);
+		head_init(&h->trailers, h->t->arena, 0);
+		break;
+	case BODY_CLOSE:
+	case BODY_TUNNEL:
+		break;
+	}
+	/* Whoever refuses does not want the rest (RFC 9112 section 9.5). */
+	if (!h->sent && h->response.status >= 400)
+		h->abandoned = true;
+}
+
+/* One whole head. False: the exchange has failed. */
+static bool
+h1_client_take_head(struct h1_client *h, const char *p, size_t n)
+{
+	static const struct h1_limits limits = {
+		.max_fields = H1_CLIENT_MAX_FIELDS};
+	struct arena *a = h->t->arena;
+	enum h1_refusal refusal;
+
+	h->scanned = 0;
+	if (n > H1_CLIENT_MAX_HEAD) {
+		h1_client_break(h, CAUSE_LARGE_HEAD, NULL);
+		return false;
+	}
+	head_init(&h->head, a, 16);
+	refusal = h1_parse_response(arena_memdup(a, p, n), n, &limits,
+	    &h->response, &h->head);
+	if (refusal != H1_OK) {
+		h1_client_break(h, CAUSE_BAD_HEAD, h1_refusal_text(refusal));
+		return false;
+	}
+	if (h->response.status == 101 && (!h->forward.upgrade || !h->sent ||
+	    !field_has_token(head_value(&h->head, FIELD_UPGRADE),
+	        STR("websocket")))) {
+		h1_client_break(h, CAUSE_BAD_UPGRADE, NULL);
+		return false;
+	}
+	if (h->response.status < 200 && h->response.status != 101)
+		return h1_client_on_interim(h);
+	h1_client_on_final(h);
+	return true;
+}
+
+/* The head is there, and N bytes of the body at P in the scratch page. */
+static void
+h1_client_answer(struct h1_client *h, char *p, size_t n)
+{
+	n = h1_client_decode(h, p, n);
+	if (n > 0)
+		leftover_put(h1_client_net(h), &h->in, p, n);
+	/* All of it is here: the client may as well be told how much. */
+	if (h->ended && h->body.length < 0)
+		h->body.length = (int64_t)n;
+	h->owner->answered(h);
+	if (h->ended && h->up != NULL)
+		h1_client_release(h);
+}
+
+/* N more bytes of heads stand in the scratch page. */
+static void
+h1_client_take_heads(struct h1_client *h, size_t n)
+{
+	struct net *net = h1_client_net(h);
+	struct leftover *in = &h->in;
+	bool is_kept = leftover_len(in) > 0;
+	char *p = net->in;
+	size_t head;
+
+	if (is_kept) {
+		leftover_put(net, in, p, n);
+		p = in->p + in->at;
+		n = leftover_len(in);
+	}
+	while ((head = h1_scan_head(p, n, &h->scanned)) > 0) {
+		if (!h1_client_take_head(h, p, head))
+			return;
+		p += head;
+		n -= head;
+		if (h->state == H1_CLIENT_BODY) {
+			/* Only the last read reaches beyond the head, and
+			 * no read is larger than the page. */
+			memmove(net->in, p, n);
+			leftover_free(net, in);
+			h1_client_answer(h, net->in, n);
+			return;
+		}
+	}
+	if (n > H1_CLIENT_MAX_HEAD)
+		h1_client_break(h, CAUSE_LARGE_HEAD, NULL);
+	else if (is_kept)
+		leftover_take(net, in, leftover_len(in) - n);
+	else if (n > 0)
+		leftover_put(net, in, p, n);
+}
+
+static void
+h1_client_read_head(struct h1_client *h)
+{
+	struct conn *c = &h->up->conn;
+	size_t n;
+
+	/* An answer to what was not asked yet is none to this request; once
+	 * something was sent it is read and judged. */
+	if (h->bytes_out == 0 && !h->abandoned)
+		return;
+	while (h->state == H1_CLIENT_HEAD && (c->can_read || c->hung_up ||
+	    h->abandoned)) {
+		switch (conn_read(c, h1_client_net(h)->in, NET_PAGE, &n)) {
+		case CONN_OK:
+			h->bytes_in += n;
+			h1_client_take_heads(h, n);
+			break;
+		case CONN_AGAIN:
+			if (h->abandoned)
+				h1_client_break(h, CAUSE_RESET, NULL);
+			return;
+		case CONN_EOF:
+			h1_client_break(h, CAUSE_CLOSED, NULL);
+			return;
+		case CONN_FAILED:
+			h1_client_break(h, CAUSE_RESET, conn_failure(c));
+			return;
+		}
+	}
+}
+
+/* ---- driving ----------------------------------------------------------- */
+
+void
+h1_client_drive(struct h1_client *h)
+{
+	if (h->up != NULL && !h->sent && !h->abandoned)
+		h1_client_push(h);
+	if (h->up != NULL && h->state == H1_CLIENT_HEAD)
+		h1_client_read_head(h);
+	if (h->up != NULL)
+		h1_client_arm(h);
+}
+
+static void
+h1_client_on_ready(struct uplink *up, void *arg)
+{
+	struct h1_client *h = arg;
+
+	OBJ_CHECK(h, H1_CLIENT_MAGIC);
+	h1_client_drive(h);
+	if (h->up == up && h->waiting &&
+	    (up->conn.can_read || up->conn.hung_up)) {
+		h->waiting = false;
+		flow_wake(&h->body);
+	}
+}
+
+static void
+h1_client_on_work(struct task *task)
+{
+	struct h1_client *h = CONTAINER_OF(task, struct h1_client, work);
+
+	OBJ_CHECK(h, H1_CLIENT_MAGIC);
+	h1_client_drive(h);
+}
+
+void
+h1_client_on_body_wake(void *arg)
+{
+	struct h1_client *h = arg;
+
+	OBJ_CHECK(h, H1_CLIENT_MAGIC);
+	if (h->up != NULL && !h->sent && !h->abandoned)
+		loop_defer(h1_client_net(h)->loop, &h->work);
+}
+
+static const struct uplink_user h1_client_user = {
+	.ready = h1_client_on_ready,
+	.timeout = h1_client_on_timeout,
+};
+
+void
+h1_client_start(struct h1_client *h, struct txn *t, struct uplink *up)
+{
+	*h = (struct h1_client){
+		.body = {.ops = &h1_client_body_ops, .length = -1},
+		.magic = H1_CLIENT_MAGIC,
+		.owner = h->owner,
+		.forward = h->forward,
+		.send_timeout = h->send_timeout,
+		.read_timeout = h->read_timeout,
+		.work = {.name = "h1_client", .run = h1_client_on_work},
+		.t = t,
+		.up = up,
+		.framing_out = forward_body_of(t),
+		.body_length = (uint64_t)t->req.body->length,
+	};
+	up->requests++;
+	uplink_use(up, &h1_client_user, h);
+	if (h->framing_out != FORWARD_NO_BODY)
+		flow_on_wake(t->req.body, h1_client_on_body_wake, h);
+	h1_client_drive(h);
+}
