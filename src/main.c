@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "process/command.h"
 #include "process/config.h"
+#include "process/manual.h"
 #include "process/master.h"
 #include "process/upgrade.h"
 
@@ -28,7 +29,7 @@ usage(FILE *to)
 	fputs("usage: weir [-c FILE] [-p PREFIX] [-g 'KEY: VALUE'] [--daemon]\n"
 	      "       weir -t | -T [--format json] [--strict]\n"
 	      "       weir -s stop|quit|reload|reopen|upgrade\n"
-	      "       weir -v | -V | --schema | --help\n"
+	      "       weir -v | -V | --schema | --man | --help\n"
 	      "\n"
 	      "  -c FILE    configuration; default " WEIR_CONFIG_FILE "\n"
 	      "  -p PREFIX  folder that a relative FILE starts from\n"
@@ -38,7 +39,8 @@ usage(FILE *to)
 	      "  -s WORD    tell the running master, wait for its verdict\n"
 	      "  --daemon   detach once everything serves\n"
 	      "  --strict   warnings fail -t and -T\n"
-	      "  --schema   JSON Schema of the configuration\n",
+	      "  --schema   JSON Schema of the configuration\n"
+	      "  --man      weir.yaml(5), the manual of the configuration\n",
 	    to);
 }
 
@@ -63,14 +65,20 @@ print_versions(void)
 	    "not part of this version");
 }
 
+static void
+print_schema(struct buf *b)
+{
+	conf_print_json_schema(&root_schema, b);
+}
+
 static int
-print_text(void (*print)(const struct conf_schema *, struct buf *))
+print_text(void (*print)(struct buf *))
 {
 	struct arena *a = arena_new();
 	struct buf b = buf_in(a);
 	bool ok;
 
-	print(&root_schema, &b);
+	print(&b);
 	ok = fd_write_all(STDOUT_FILENO, b.p, b.n);
 	arena_end(a);
 	return ok ? EXIT_FINE : EXIT_ENVIRONMENT;
@@ -101,9 +109,9 @@ act(enum action action, struct options *o, const char *word, bool json,
 	case SIGNAL:
 		return command_signal(o, word);
 	case SCHEMA:
-		return print_text(conf_print_json_schema);
+		return print_text(print_schema);
 	case MAN:
-		return print_text(conf_print_man);
+		return print_text(manual_print);
 	}
 	return EXIT_USAGE;
 }
@@ -146,7 +154,13 @@ main(int argc, char **argv)
 		case 'S': action = SCHEMA; break;
 		case 'M': action = MAN; break;
 		case 'W': strict = true; break;
-		case 'F': json = strcmp(optarg, "json") == 0; break;
+		case 'F':
+			json = strcmp(optarg, "json") == 0;
+			if (json || strcmp(optarg, "text") == 0)
+				break;
+			fprintf(stderr, "weir: --format %s: expected text or "
+			    "json\n", optarg);
+			return EXIT_USAGE;
 		case 'v': printf("weir %s\n", WEIR_VERSION); return EXIT_FINE;
 		case 'V': print_versions(); return EXIT_FINE;
 		case 'h': usage(stdout); return EXIT_FINE;

@@ -76,7 +76,7 @@ mime_types_set(struct mime_types *m, struct str ext, struct str type)
 	map_put(m->own, arena_str(m->arena, ext), value);
 }
 
-/* What follows the last dot of the last part of PATH; empty if there is none. */
+/* What follows the last dot of the last part of PATH; empty: there is none. */
 static struct str
 mime_extension(struct str path)
 {

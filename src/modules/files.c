@@ -390,8 +390,8 @@ walk_answer(struct walk *w, enum verdict *out)
 
 	if (f->kind == FILE_REGULAR) {
 		*out = walk_is_directory(w) && walk_lacks_slash(w) ?
-		    files_reply_slash(t) :
-		    file_reply(t, w->file, server_stats(t->server, MODULE_files));
+		    files_reply_slash(t) : file_reply(t, w->file,
+		        server_stats(t->server, MODULE_files));
 		return true;
 	}
 	if (f->kind == FILE_FORBIDDEN || f->kind == FILE_FAILED) {

@@ -189,15 +189,26 @@ master_end_reload(struct master *m, bool ok, const char *text)
 	}
 }
 
+/* TEXT may live in the configuration that is refused. */
 static void
 master_refuse_reload(struct master *m, const char *text)
 {
-	log_error("reload failed, the old configuration goes on: %s", text);
-	config_end(&m->next);
+	struct config refused = m->next;
+
+	m->next = (struct config){ .arena = NULL };
+	log_error("the reload failed, the old configuration goes on");
 	master_end_reload(m, false, text);
+	config_end(&refused);
 }
 
-/* The text of the diagnostics, to the log line by line and as verdict. */
+static void
+master_fail_reload(struct master *m, const char *why)
+{
+	log_error("%s", why);
+	master_refuse_reload(m, why);
+}
+
+/* The diagnostics, to the log line by line and whole as the verdict. */
 static void
 master_refuse_config(struct master *m)
 {
@@ -210,14 +221,7 @@ master_refuse_config(struct master *m)
 	while (str_split(&rest, '\n', &line))
 		if (line.n > 0)
 			log_error("%.*s", STR_ARG(line));
-	master_say(m, false, b.p);
-	m->verdict.sequence--; /* master_end_reload says it again, last */
-	{
-		char text[sizeof m->verdict.text];
-
-		snprintf(text, sizeof text, "%s", b.p);
-		master_refuse_reload(m, text);
-	}
+	master_refuse_reload(m, b.p);
 }
 
 static void
@@ -240,13 +244,13 @@ master_reload(struct master *m)
 		return;
 	}
 	if (!master_open(m, &m->next, &m->next_identity, &e)) {
-		master_refuse_reload(m, e.text);
+		master_fail_reload(m, e.text);
 		return;
 	}
 	if (!family_start(&m->family, &m->next, &m->next_identity, &e)) {
 		log_files_close(m->next.generation);
 		listen_set_rollback(m->sockets);
-		master_refuse_reload(m, e.text);
+		master_fail_reload(m, e.text);
 	}
 }
 
@@ -343,7 +347,7 @@ master_on_failed(void *arg, uint64_t generation, const char *why)
 	}
 	log_files_close(m->next.generation);
 	listen_set_rollback(m->sockets);
-	master_refuse_reload(m, why);
+	master_fail_reload(m, why);
 }
 
 static void
@@ -513,7 +517,7 @@ master_on_watchdog(struct timer *t)
 
 /* ---- life -------------------------------------------------------------- */
 
-/* The foreground process waits until the daemon serves, and exits as it says. */
+/* The foreground process waits until the daemon serves; exits as it says. */
 static bool
 master_daemonize(struct master *m, struct err *e)
 {

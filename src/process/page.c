@@ -128,7 +128,8 @@ static void
 pages_add_row(char *to, const char *from, const struct counter_row *row)
 {
 	uint64_t *a = (uint64_t *)(void *)(to + row->offset);
-	const uint64_t *b = (const uint64_t *)(const void *)(from + row->offset);
+	const void *at = from + row->offset;
+	const uint64_t *b = at;
 	size_t n = row->kind == COUNTER_BUCKETS ? row->buckets + 1 : 1;
 
 	if (row->kind == COUNTER_GAUGE)

@@ -94,8 +94,8 @@ verdict_read(const char *path, struct verdict_line *v)
 
 	verdict_path(name, sizeof name, path);
 	if (fd_read_file(name, sizeof v->text + 64, a, &text, NULL) &&
-	    sscanf(text.p, "%d %llu %7s\n%n", &pid, &sequence, word, &at) == 3 &&
-	    at > 0) {
+	    sscanf(text.p, "%d %llu %7s\n%n", &pid, &sequence, word,
+	        &at) == 3 && at > 0) {
 		v->pid = pid;
 		v->sequence = sequence;
 		v->ok = strcmp(word, "ok") == 0;

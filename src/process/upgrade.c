@@ -54,6 +54,25 @@ keep_sockets_over_exec(const char *sockets)
 			fd_set_cloexec((int)fd, false);
 }
 
+/* The name is the successor's now. PID_FILE has room for PATH_MAX bytes. */
+static bool
+upgrade_set_aside(char *pid_file, struct err *e)
+{
+	size_t n = strlen(pid_file);
+	char path[PATH_MAX];
+
+	if (n == 0)
+		return true;
+	if (n + sizeof OLD_SUFFIX > sizeof path)
+		return err_set(e, "%s: the path is too long", pid_file);
+	memcpy(path, pid_file, n + 1);
+	memcpy(pid_file + n, OLD_SUFFIX, sizeof OLD_SUFFIX);
+	if (rename(path, pid_file) == 0)
+		return true;
+	pid_file[n] = '\0';
+	return err_sys(e, "cannot rename %s", pid_file);
+}
+
 bool
 upgrade_start(struct upgrade *u, char **argv, const char *sockets,
     char *pid_file, struct err *e)
@@ -63,14 +82,8 @@ upgrade_start(struct upgrade *u, char **argv, const char *sockets,
 
 	if (access(upgrade_binary, X_OK) != 0)
 		return err_sys(e, "cannot run %s", upgrade_binary);
-	if (pid_file[0] != '\0') {
-		char old[PATH_MAX + sizeof OLD_SUFFIX];
-
-		snprintf(old, sizeof old, "%s" OLD_SUFFIX, pid_file);
-		if (rename(pid_file, old) != 0)
-			return err_sys(e, "cannot rename %s", pid_file);
-		snprintf(pid_file, PATH_MAX, "%s", old);
-	}
+	if (!upgrade_set_aside(pid_file, e))
+		return false;
 	snprintf(from, sizeof from, "%d", (int)getpid());
 
 	u->pid = fork();

@@ -1,0 +1,118 @@
+/*
+ * Prints weir.yaml(5) in mdoc: what holds for every key is written here, the
+ * keys and the variables come from their tables. `make docs` keeps the result
+ * in man/, and a check fails when that is not what the binary prints.
+ */
+#include "process/manual.h"
+
+#include "conf/load.h"
+#include "http/template.h"
+#include "process/config.h"
+
+static const char manual_head[] =
+    ".Dd November 24, 2026\n"
+    ".Dt WEIR.YAML 5\n"
+    ".Os Weir\n"
+    ".Sh NAME\n"
+    ".Nm weir.yaml\n"
+    ".Nd configuration of the reverse proxy weir\n"
+    ".Sh DESCRIPTION\n"
+    ".Xr weir 8\n"
+    "is configured by one YAML file and those that it includes.\n"
+    ".Ql weir -t\n"
+    "tests it and lists every mistake with its place;\n"
+    ".Ql weir -T\n"
+    "prints what holds in the end, defaults and inheritance filled in, and\n"
+    "where each value comes from.\n"
+    ".Ss Values\n"
+    "Types come from the key, not from YAML:\n"
+    ".Ql hosts: [no]\n"
+    "is the string \"no\".\n"
+    "A single value stands for a list of one.\n"
+    ".Bl -tag -width duration\n"
+    ".It boolean\n"
+    ".Ql on , off , true , false , yes , no\n"
+    ".It size\n"
+    ".Ql 512 , 8k , 1m , 2g\n"
+    "(bytes, powers of 1024)\n"
+    ".It duration\n"
+    ".Ql 500ms , 30s , 5m , 12h , 7d\n"
+    "and sums such as\n"
+    ".Ql 1h30m ;\n"
+    "always with a unit\n"
+    ".It path\n"
+    "relative to the file that names it\n"
+    ".El\n"
+    ".Pp\n"
+    "In any value,\n"
+    ".Ql ${env:NAME} ,\n"
+    ".Ql ${env:NAME:-default}\n"
+    "and\n"
+    ".Ql ${file:PATH}\n"
+    "are replaced by an environment variable and by the content of a file,\n"
+    "once, after the YAML has been read: they never change its structure.\n"
+    ".Ss Inheritance\n"
+    "A setting of the top level holds for every site, one of a site for its\n"
+    "routes, one of a route for the routes in it.\n"
+    "Further in wins: a scalar or a list replaces, a map merges key by key,\n"
+    "and\n"
+    ".Ql off\n"
+    "switches an inherited block off.\n"
+    ".Ss Choosing a site and a route\n"
+    "The site is chosen by the host name of the request, among those of the\n"
+    "address that it came to: an exact name, then the longest\n"
+    ".Ql *.suffix ,\n"
+    "then regular expressions\n"
+    ".Pq Ql ~REGEX\n"
+    "in the order of the file, then the default site.\n"
+    "Within a site, routes are tried in the order of the file, and the first\n"
+    "whose path and\n"
+    ".Ic match\n"
+    "hold is taken.\n"
+    ".Bl -column -offset indent \"~ ^/u/(\\ed+)$\" \"what\"\n"
+    ".It Ql /x Ta \"exactly that path\"\n"
+    ".It Ql /x/* Ta \"everything below /x/\"\n"
+    ".It Ql /x* Ta \"every path that begins with /x\"\n"
+    ".It Ql *.php Ta \"every path that ends so\"\n"
+    ".It Ql ~ REGEX Ta \"PCRE2, on the decoded and normalised path\"\n"
+    ".El\n"
+    ".Sh KEYS\n";
+
+static const char manual_variables[] =
+    ".Sh VARIABLES\n"
+    "Where a key takes a string with variables,\n"
+    ".Ql $name\n"
+    "and\n"
+    ".Ql ${name}\n"
+    "are replaced for each request, and\n"
+    ".Ql $$\n"
+    "is a dollar.\n"
+    "A name that ends in an underscore stands for many: the rest of the name\n"
+    "says which.\n"
+    ".Bl -tag -width Ds\n";
+
+static const char manual_tail[] =
+    ".El\n"
+    ".Sh FILES\n"
+    ".Bl -tag -width Ds\n"
+    ".It Pa /etc/weir/weir.yaml\n"
+    "the configuration of an installed\n"
+    ".Xr weir 8\n"
+    ".It Pa weir.schema.json\n"
+    "its JSON Schema, for editors; also\n"
+    ".Ql weir --schema\n"
+    ".El\n"
+    ".Sh SEE ALSO\n"
+    ".Xr weir 8 ,\n"
+    ".Xr pcre2pattern 3\n";
+
+void
+manual_print(struct buf *b)
+{
+	buf_z(b, manual_head);
+	conf_print_man(&root_schema, b);
+	buf_z(b, manual_variables);
+	for (const struct variable *v = variables; v->name != NULL; v++)
+		buf_printf(b, ".It Va $%s\n%s\n", v->name, v->doc);
+	buf_z(b, manual_tail);
+}
