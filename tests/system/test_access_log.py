@@ -61,9 +61,8 @@ def test_json(weir):
 
 
 def test_own_format(weir):
-    w = weir("""
-        log_formats: {brief: '$request_method $uri $status $$'}
-    """ + SITE % "format: brief, buffer: 0")
+    formats = "    log_formats: {brief: '$request_method $uri $status $$'}"
+    w = weir(formats + SITE % "format: brief, buffer: 0")
     w.get("/%61")
     assert line(w) == "GET /a 200 $\n"
 
@@ -93,7 +92,7 @@ def test_buffer_is_flushed_at_the_end(weir):
 
 
 def test_lines_of_workers_do_not_mix(weir):
-    w = weir("workers: 3\n" + SITE % "format: '$arg_id $arg_pad', buffer: 0")
+    w = weir("    workers: 3" + SITE % "format: '$arg_id $arg_pad', buffer: 0")
     pad = "x" * 700
     for i in range(300):
         w.get("/?id=%d&pad=%s" % (i, pad))

@@ -5,7 +5,6 @@ import re
 import socket
 import ssl
 import subprocess
-import textwrap
 import time
 
 import pytest
@@ -302,8 +301,7 @@ def test_keys_are_out_of_the_workers_reach(weir):
 
 
 def test_metrics_count_handshakes(weir):
-    w = start(weir, "admin: 127.0.0.1:{port2}\n" +
-              textwrap.dedent(SITE))
+    w = start(weir, "    admin: 127.0.0.1:{port2}" + SITE)
     c = client(w, "a-ec", "a-rsa")
     session = ask(w, c, "a.example")[3]
     ask(w, c, "a.example", session)
