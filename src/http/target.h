@@ -27,7 +27,7 @@ enum target_status {
 	TARGET_OK,
 	TARGET_BAD,         /* 400 */
 	TARGET_ABOVE_ROOT,  /* 400: ".." leaves the root */
-	TARGET_BAD_ESCAPE,  /* 400: % without two hex digits, or %00 */
+	TARGET_BAD_ESCAPE,  /* 400: % without two hex digits, %00, a control */
 	TARGET_SLASH        /* 400: %2F while refused */
 };
 
@@ -37,14 +37,17 @@ enum target_status {
  * browsers' habit of sending "|", "{", "}", "^", "`", "\"", "<", ">", "[", "]"
  * unencoded in queries and paths tolerated. Runs of "/" are merged in path; a
  * backslash (also %5C) is refused. SLASH_KEEP leaves "%2F" as these three
- * characters in path. A path that needs no decoding points into TARGET.
+ * characters in path. Escapes of bytes >= 0x80 are decoded to whatever they
+ * are, UTF-8 or not; those of the query are not looked at. A path that needs no
+ * decoding points into TARGET. The path of "*" is "/".
  */
 enum target_status target_parse(struct arena *a, struct str target,
     enum encoded_slash slash, struct target *out);
 const char *target_status_text(enum target_status s);
 
-/* "host[:port]" (RFC 3986 section 3.2.2, without userinfo): *HOST is lower
- * case without brackets' port, a trailing dot removed; *PORT 0 when absent. */
+/* "host[:port]" (RFC 3986 section 3.2.2, without userinfo and escapes): *HOST
+ * is lower case, an IPv6 address with its brackets, a trailing dot removed;
+ * *PORT 0 when absent. */
 bool authority_parse(struct arena *a, struct str authority, struct str *host,
     uint16_t *port);
 
