@@ -1,6 +1,9 @@
 /*
  * Strings with variables, compiled when loaded: "$host", "${arg_x}", "$$".
- * Variables are declared in http/variable.c, one row each.
+ * Variables are declared in http/variable.def, one row each. Groups of the
+ * route's regular expression are "$1" to "$9" and, by name, "$capture_NAME": a
+ * template is compiled before its route is known, so that a name without a
+ * prefix would have to be accepted whatever it is, typing mistakes included.
  */
 #ifndef HTTP_TEMPLATE_H
 #define HTTP_TEMPLATE_H
@@ -19,7 +22,7 @@ enum template_escape {
 };
 
 /* NULL with a sentence for an unknown variable (with a suggestion), an
- * unclosed brace. Lives in A. */
+ * unclosed brace, a "$" without a name. Lives in A, as TEXT must. */
 struct template *template_compile(struct arena *a, struct str text,
     struct err *e);
 bool template_is_constant(const struct template *tp);
@@ -38,9 +41,16 @@ extern const struct conf_type conf_type_template;
 
 /* ---- variables --------------------------------------------------------- */
 
-/* Writes the value for T; writing nothing is the empty value. ARG is what
- * follows the prefix ("user_agent" of $http_user_agent). */
-typedef void variable_fn(struct txn *t, struct str arg, struct buf *out);
+/* What follows the prefix of a name, prepared when it is compiled. */
+struct variable_arg {
+	struct str name;  /* "user-agent" of $http_user_agent, "x_y" of $arg_x_y;
+	                   * without a prefix, the name itself */
+	enum field_id id; /* of a field */
+};
+
+/* Writes the value for T; writing nothing is the empty value. */
+typedef void variable_fn(struct txn *t, const struct variable_arg *arg,
+    struct buf *out);
 
 struct variable {
 	const char *name; /* ends with "_" when it is a prefix: "http_" */
@@ -49,6 +59,8 @@ struct variable {
 };
 /* All of them, in the order of the manual; ends with name == NULL. */
 extern const struct variable variables[];
-const struct variable *variable_find(struct str name, struct str *arg);
+/* NULL: there is none. *ARG lives in A, or is a part of NAME. */
+const struct variable *variable_find(struct arena *a, struct str name,
+    struct variable_arg *arg);
 
 #endif

@@ -1,0 +1,310 @@
+/*
+ * Strings with variables, compiled when they are loaded into parts that are
+ * written one after the other. A template never changes and belongs to its
+ * generation; it knows how text is cut and escaped, not what variables mean.
+ */
+#include "http/template.h"
+
+#include "base/panic.h"
+
+struct part {
+	variable_fn *write; /* NULL: constant */
+	struct str text;    /* of a constant; never empty */
+	struct variable_arg arg;
+};
+
+struct template {
+	struct str text;
+	size_t n;
+	struct part parts[]; /* no two constants in a row */
+};
+
+/* ---- compiling --------------------------------------------------------- */
+
+/* A name of variables[] that is close to NAME; of a prefix, with what follows
+ * it. p == NULL: none. */
+static struct str
+template_suggest(struct arena *a, struct str name)
+{
+	enum { LONGEST = 48 };
+	struct str best = {NULL, 0};
+	size_t distance = 1 + name.n / 4;
+
+	if (name.n > LONGEST)
+		return best;
+	for (const struct variable *v = variables; v->name != NULL; v++) {
+		struct str known = str_from(v->name), tail = {"", 0};
+		size_t cut = str_index(name, '_', 0), d;
+
+		if (str_has_suffix(known, STR("_")) && cut != SIZE_MAX) {
+			tail = str_slice(name, cut + 1, name.n);
+			if (tail.n == 0)
+				continue;
+			known = arena_strf(a, "%.*s%.*s", STR_ARG(known),
+			    STR_ARG(tail));
+		}
+		d = str_distance(name, known);
+		/* Half of a name is no typing mistake. */
+		if (d > distance || 2 * d >= name.n ||
+		    (best.p != NULL && d == distance))
+			continue;
+		best = known;
+		distance = d;
+	}
+	return best;
+}
+
+static bool
+template_refuse(struct arena *a, struct str name, struct err *e)
+{
+	enum { SHOWN = 64 };
+	struct str best = template_suggest(a, name);
+
+	if (best.p != NULL && str_has_suffix(best, STR("_")))
+		return err_set(e, "there is no variable $%.*s; did you mean "
+		    "$%.*sNAME?", STR_ARG(name), STR_ARG(best));
+	if (best.p != NULL)
+		return err_set(e, "there is no variable $%.*s; did you mean "
+		    "$%.*s?", STR_ARG(name), STR_ARG(best));
+	return err_set(e, "there is no variable $%.*s; a dollar itself is "
+	    "written $$", STR_ARG(str_slice(name, 0, SHOWN)));
+}
+
+static bool
+template_is_name(char c)
+{
+	return (chr_lower(c) >= 'a' && chr_lower(c) <= 'z') ||
+	    (c >= '0' && c <= '9') || c == '_';
+}
+
+/* The name behind the dollar at *AT, which is moved behind it. Braces let a
+ * name have any character: ${cookie_a.b}. */
+static bool
+template_take_name(struct str text, size_t *at, struct str *name,
+    struct err *e)
+{
+	size_t from = *at + 1, end = from;
+
+	if (from < text.n && text.p[from] == '{') {
+		end = str_index(text, '}', from);
+		if (end == SIZE_MAX)
+			return err_set(e, "a \"${\" without its \"}\"");
+		*name = str_slice(text, from + 1, end);
+		*at = end + 1;
+		return true;
+	}
+	/* "$10" is the first group and a zero, as everywhere else. */
+	if (from < text.n && text.p[from] >= '0' && text.p[from] <= '9')
+		end = from + 1;
+	else
+		while (end < text.n && template_is_name(text.p[end]))
+			end++;
+	if (end == from)
+		return err_set(e, "a \"$\" without a name behind it; a dollar "
+		    "itself is written $$");
+	*name = str_slice(text, from, end);
+	*at = end;
+	return true;
+}
+
+/* Constants lie side by side in the order of the parts, so that one can grow
+ * as long as no variable has followed it. */
+static void
+template_add_constant(struct template *tp, char **room, struct str s)
+{
+	struct part *last = tp->n > 0 ? &tp->parts[tp->n - 1] : NULL;
+
+	if (s.n == 0)
+		return;
+	memcpy(*room, s.p, s.n);
+	if (last == NULL || last->write != NULL) {
+		last = &tp->parts[tp->n++];
+		*last = (struct part){ .text = str_of(*room, 0) };
+	}
+	last->text.n += s.n;
+	*room += s.n;
+}
+
+static bool
+template_add_variable(struct arena *a, struct template *tp, struct str name,
+    struct err *e)
+{
+	struct part *part = &tp->parts[tp->n];
+	const struct variable *v;
+
+	*part = (struct part){ .write = NULL };
+	v = variable_find(a, name, &part->arg);
+	if (v == NULL)
+		return template_refuse(a, name, e);
+	part->write = v->write;
+	tp->n++;
+	return true;
+}
+
+static size_t
+template_count_variables(struct str text)
+{
+	size_t n = 0;
+
+	for (size_t at = str_index(text, '$', 0); at != SIZE_MAX;
+	    at = str_index(text, '$', at + 2))
+		n += at + 1 >= text.n || text.p[at + 1] != '$';
+	return n;
+}
+
+struct template *
+template_compile(struct arena *a, struct str text, struct err *e)
+{
+	size_t most = 2 * template_count_variables(text) + 1;
+	struct template *tp = arena_alloc(a,
+	    sizeof *tp + most * sizeof tp->parts[0]);
+	char *room = arena_alloc(a, text.n);
+	size_t at = 0, dollar;
+	struct str name;
+
+	tp->text = text;
+	tp->n = 0;
+	while ((dollar = str_index(text, '$', at)) != SIZE_MAX) {
+		if (dollar + 1 < text.n && text.p[dollar + 1] == '$') {
+			template_add_constant(tp, &room,
+			    str_slice(text, at, dollar + 1));
+			at = dollar + 2;
+			continue;
+		}
+		template_add_constant(tp, &room, str_slice(text, at, dollar));
+		at = dollar;
+		if (!template_take_name(text, &at, &name, e) ||
+		    !template_add_variable(a, tp, name, e))
+			return NULL;
+	}
+	template_add_constant(tp, &room, str_slice(text, at, text.n));
+	ASSERT(tp->n <= most);
+	return tp;
+}
+
+bool
+template_is_constant(const struct template *tp)
+{
+	return tp->n == 0 || (tp->n == 1 && tp->parts[0].write == NULL);
+}
+
+struct str
+template_text(const struct template *tp)
+{
+	return tp->text;
+}
+
+/* ---- writing ----------------------------------------------------------- */
+
+/* Bytes that stand for themselves in a log line and in JSON. */
+static bool
+template_is_plain(const char *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		unsigned char c = (unsigned char)p[i];
+
+		if (c < 0x20 || c >= 0x7f || c == '"' || c == '\\')
+			return false;
+	}
+	return true;
+}
+
+static void
+template_write_log(struct buf *out, struct str s)
+{
+	static const char digits[] = "0123456789ABCDEF";
+
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+		char hex[4] = { '\\', 'x', digits[c >> 4], digits[c & 15] };
+
+		if (template_is_plain(&s.p[i], 1))
+			buf_chr(out, s.p[i]);
+		else
+			buf_put(out, hex, sizeof hex);
+	}
+}
+
+/* Escapes what a variable wrote behind FROM. Nearly always there is nothing to
+ * do; else it is set aside and written again. */
+static void
+template_escape_from(struct txn *t, struct buf *out, size_t from,
+    enum template_escape escape)
+{
+	size_t n = out->n - from;
+	struct str value;
+
+	if (out->overflow || escape == ESCAPE_NONE)
+		return;
+	if (n == 0) {
+		if (escape == ESCAPE_LOG)
+			buf_chr(out, '-');
+		return;
+	}
+	if (LIKELY(template_is_plain(out->p + from, n)))
+		return;
+	value = arena_str(t->arena, str_of(out->p + from, n));
+	out->n = from;
+	if (escape == ESCAPE_LOG)
+		template_write_log(out, value);
+	else
+		buf_json(out, value);
+}
+
+void
+template_write(const struct template *tp, struct txn *t, struct buf *out,
+    enum template_escape escape)
+{
+	for (const struct part *p = tp->parts; p < tp->parts + tp->n; p++) {
+		size_t from = out->n;
+
+		if (p->write == NULL) {
+			buf_str(out, p->text);
+			continue;
+		}
+		p->write(t, &p->arg, out);
+		template_escape_from(t, out, from, escape);
+	}
+}
+
+struct str
+template_eval(const struct template *tp, struct txn *t)
+{
+	struct buf out;
+
+	if (tp->n == 0)
+		return STR("");
+	if (template_is_constant(tp))
+		return tp->parts[0].text;
+	out = buf_in(t->arena);
+	template_write(tp, t, &out, ESCAPE_NONE);
+	return out.n > 0 ? buf_view(&out) : STR("");
+}
+
+/* ---- configuration ----------------------------------------------------- */
+
+static bool
+template_parse_value(struct arena *a, struct str text, void *out,
+    struct err *e)
+{
+	struct template *tp = template_compile(a, text, e);
+
+	*(struct template **)out = tp;
+	return tp != NULL;
+}
+
+static void
+template_format_value(struct buf *b, const void *value)
+{
+	const struct template *tp = *(struct template *const *)value;
+
+	if (tp != NULL)
+		buf_str(b, tp->text);
+}
+
+/* Without `expected`: the errors say it all. */
+const struct conf_type conf_type_template = {
+	.name = "string with variables", .size = sizeof(struct template *),
+	.parse = template_parse_value, .format = template_format_value,
+	.json = "\"type\": [\"string\", \"number\", \"boolean\"]"
+};

@@ -1,0 +1,406 @@
+/*
+ * Variables: what strings of the configuration can say of a transaction. The
+ * list is variable.def; here is what its rows expand to and what needs more
+ * than an expression. Runs for every request that is logged, so values go
+ * straight to where they are wanted and nothing is allocated.
+ */
+#include "base/clock.h"
+#include "http/regex.h"
+#include "http/site.h"
+#include "http/template.h"
+
+#include <limits.h>
+#include <unistd.h>
+
+/* ---- kinds of values --------------------------------------------------- */
+
+static void
+variable_put(struct buf *out, struct str s)
+{
+	if (s.n > 0)
+		buf_str(out, s);
+}
+
+static void
+variable_put_word(struct buf *out, const char *z)
+{
+	variable_put(out, str_from(z));
+}
+
+static void
+variable_put_seconds(struct buf *out, uint64_t us)
+{
+	unsigned ms = (unsigned)(us / 1000 % 1000);
+	char digits[4] = { '.', (char)('0' + ms / 100),
+	    (char)('0' + ms / 10 % 10), (char)('0' + ms % 10) };
+
+	buf_u64(out, us / 1000000);
+	buf_put(out, digits, sizeof digits);
+}
+
+static const struct upstream_report *
+variable_report(const struct txn *t)
+{
+	static const struct upstream_report none;
+
+	return t->upstream != NULL ? t->upstream : &none;
+}
+
+/* ---- fields ------------------------------------------------------------ */
+
+static bool
+variable_is_field(const struct field *f, const struct variable_arg *arg)
+{
+	return f->id == arg->id &&
+	    (f->id != FIELD_OTHER || str_case_eq(f->name, arg->name));
+}
+
+/* Lines of one name are one list (RFC 9110 section 5.3), but for cookies
+ * (RFC 9113 section 8.2.3) and what is no list. */
+static void
+variable_put_field(const struct head *h, const struct variable_arg *arg,
+    struct buf *out)
+{
+	struct str between = arg->id == FIELD_COOKIE ? STR("; ") : STR(", ");
+	bool is_first = true;
+
+	if (h->n == 0 || (arg->id != FIELD_OTHER && !head_has(h, arg->id)))
+		return;
+	HEAD_EACH(f, h) {
+		if (!variable_is_field(f, arg))
+			continue;
+		if (!is_first)
+			buf_str(out, between);
+		is_first = false;
+		variable_put(out, f->value);
+		if ((field_flags(f->id) & FIELD_SINGLE) != 0)
+			return;
+	}
+}
+
+static void
+variable_http(struct txn *t, const struct variable_arg *arg, struct buf *out)
+{
+	variable_put_field(&t->req.head, arg, out);
+}
+
+static void
+variable_sent_http(struct txn *t, const struct variable_arg *arg,
+    struct buf *out)
+{
+	variable_put_field(&t->res.head, arg, out);
+}
+
+static void
+variable_cookie(struct txn *t, const struct variable_arg *arg,
+    struct buf *out)
+{
+	if (!head_has(&t->req.head, FIELD_COOKIE))
+		return;
+	HEAD_EACH(f, &t->req.head) {
+		struct str value;
+
+		if (f->id != FIELD_COOKIE)
+			continue;
+		value = field_cookie(f->value, arg->name);
+		if (value.p == NULL)
+			continue;
+		variable_put(out, value);
+		return;
+	}
+}
+
+static int
+base64_value(char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+/*
+ * The part before the colon of what Basic credentials encode (RFC 7617). The
+ * secret behind it is never decoded. Without a colon, or with controls in the
+ * name, they are no credentials, and there is no user.
+ */
+static void
+variable_remote_user(struct txn *t, const struct variable_arg *arg,
+    struct buf *out)
+{
+	struct str s = head_value(&t->req.head, FIELD_AUTHORIZATION);
+	size_t from = out->n;
+	uint32_t bits = 0;
+	unsigned n_bits = 0;
+
+	(void)arg;
+	if (!str_case_eq(str_slice(s, 0, 6), STR("basic ")))
+		return;
+	s = str_trim(str_slice(s, 6, s.n));
+	for (size_t i = 0; i < s.n; i++) {
+		int v = base64_value(s.p[i]);
+		unsigned char c;
+
+		if (v < 0)
+			break;
+		bits = bits << 6 | (uint32_t)v;
+		n_bits += 6;
+		if (n_bits < 8)
+			continue;
+		n_bits -= 8;
+		c = (unsigned char)(bits >> n_bits);
+		if (c == ':')
+			return;
+		if (c < 0x20 || c == 0x7f)
+			break;
+		buf_chr(out, (char)c);
+	}
+	out->n = from;
+}
+
+/* ---- the target -------------------------------------------------------- */
+
+static void
+variable_host(struct txn *t, const struct variable_arg *arg, struct buf *out)
+{
+	(void)arg;
+	if (t->req.host.n == 0 && t->site != NULL)
+		variable_put(out, t->site->name);
+	else
+		variable_put(out, t->req.host);
+}
+
+/* Also of an absolute target: redirects are made of it. */
+static void
+variable_request_uri(struct txn *t, const struct variable_arg *arg,
+    struct buf *out)
+{
+	const struct target *target = &t->req.target;
+
+	(void)arg;
+	if (target->form != TARGET_ABSOLUTE) {
+		variable_put(out, t->req.raw);
+		return;
+	}
+	variable_put(out, target->raw_path);
+	if (target->has_query)
+		buf_chr(out, '?');
+	variable_put(out, target->query);
+}
+
+static void
+variable_arg(struct txn *t, const struct variable_arg *arg, struct buf *out)
+{
+	struct str rest = t->req.target.query, pair;
+
+	while (str_split(&rest, '&', &pair)) {
+		size_t equals = str_index(pair, '=', 0);
+
+		if (equals == SIZE_MAX ||
+		    !str_eq(str_slice(pair, 0, equals), arg->name))
+			continue;
+		variable_put(out, str_slice(pair, equals + 1, pair.n));
+		return;
+	}
+}
+
+static void
+variable_put_group(const struct txn *t, size_t i, struct buf *out)
+{
+	if (i < t->n_captures && t->captures[2 * i] != SIZE_MAX)
+		variable_put(out, str_slice(t->captured, t->captures[2 * i],
+		    t->captures[2 * i + 1]));
+}
+
+static void
+variable_1(struct txn *t, const struct variable_arg *arg, struct buf *out)
+{
+	variable_put_group(t, (size_t)(arg->name.p[0] - '0'), out);
+}
+
+static void
+variable_capture(struct txn *t, const struct variable_arg *arg,
+    struct buf *out)
+{
+	int i = t->capture_names != NULL ?
+	    regex_group(t->capture_names, arg->name) : -1;
+
+	if (i >= 0)
+		variable_put_group(t, (size_t)i, out);
+}
+
+/* ---- the connection ---------------------------------------------------- */
+
+static void
+variable_server_protocol(struct txn *t, const struct variable_arg *arg,
+    struct buf *out)
+{
+	char text[] = "HTTP/0.0";
+
+	(void)arg;
+	text[5] = (char)('0' + t->req.major);
+	text[7] = (char)('0' + t->req.minor);
+	buf_put(out, text, sizeof text - 1);
+}
+
+static void
+variable_remote_addr(struct txn *t, const struct variable_arg *arg,
+    struct buf *out)
+{
+	(void)arg;
+	peer_format_ip(out, txn_peer(t));
+}
+
+static void
+variable_server_addr(struct txn *t, const struct variable_arg *arg,
+    struct buf *out)
+{
+	struct addr addr;
+	struct peer peer;
+
+	(void)arg;
+	if (!conn_local_addr(t->conn, &addr))
+		return;
+	peer = peer_from(&addr);
+	peer_format_ip(out, &peer);
+}
+
+static void
+variable_server_port(struct txn *t, const struct variable_arg *arg,
+    struct buf *out)
+{
+	struct addr addr;
+
+	(void)arg;
+	if (conn_local_addr(t->conn, &addr) && addr.sa.sa_family != AF_UNIX)
+		buf_u64(out, peer_from(&addr).port);
+}
+
+static void
+variable_hostname(struct txn *t, const struct variable_arg *arg,
+    struct buf *out)
+{
+	char name[HOST_NAME_MAX + 1];
+
+	(void)t;
+	(void)arg;
+	if (gethostname(name, sizeof name) == 0)
+		variable_put(out, str_of(name, strnlen(name, sizeof name)));
+}
+
+static void
+variable_ssl_session_reused(struct txn *t, const struct variable_arg *arg,
+    struct buf *out)
+{
+	(void)arg;
+	if (conn_is_tls(t->conn))
+		buf_chr(out, conn_tls_is_resumed(t->conn) ? 'r' : '.');
+}
+
+/* ---- time and the upstream --------------------------------------------- */
+
+static uint64_t
+variable_age_us(const struct txn *t)
+{
+	uint64_t now = clock_us();
+
+	return now > t->began_us ? now - t->began_us : 0;
+}
+
+/* A kept connection took no time; one that failed took none that counts. */
+static bool
+variable_is_connected(const struct upstream_report *report)
+{
+	return report->attempts > 0 && (report->phase == NULL ||
+	    strcmp(report->phase, "connect") != 0);
+}
+
+/* ---- rows -------------------------------------------------------------- */
+
+#define EXPAND(id, statement) \
+	static void \
+	variable_##id(struct txn *t, const struct variable_arg *arg, \
+	    struct buf *out) \
+	{ \
+		const struct upstream_report *report = variable_report(t); \
+\
+		(void)report; \
+		(void)arg; \
+		statement; \
+	}
+#define TEXT(id, value, doc) EXPAND(id, variable_put(out, value))
+#define WORD(id, value, doc) EXPAND(id, variable_put_word(out, value))
+#define NUMBER(id, when, value, doc) \
+	EXPAND(id, if (when) buf_u64(out, value))
+#define SECONDS(id, when, value, doc) \
+	EXPAND(id, if (when) variable_put_seconds(out, value))
+#define CALL(id, doc)
+#define PREFIX(id, doc)
+#include "http/variable.def"
+#undef TEXT
+#undef WORD
+#undef NUMBER
+#undef SECONDS
+#undef CALL
+#undef PREFIX
+
+const struct variable variables[] = {
+#define TEXT(id, value, doc) {#id, variable_##id, doc},
+#define WORD(id, value, doc) {#id, variable_##id, doc},
+#define NUMBER(id, when, value, doc) {#id, variable_##id, doc},
+#define SECONDS(id, when, value, doc) {#id, variable_##id, doc},
+#define CALL(id, doc) {#id, variable_##id, doc},
+#define PREFIX(id, doc) {#id "_", variable_##id, doc},
+#include "http/variable.def"
+	{NULL, NULL, NULL}
+};
+
+static const struct variable *
+variable_row(struct str name)
+{
+	const struct variable *v = variables;
+
+	while (v->name != NULL && !str_eq(str_from(v->name), name))
+		v++;
+	return v->name != NULL ? v : NULL;
+}
+
+/* "user_agent" is the field user-agent; a field with "_" in its name has no
+ * variable, so it cannot pass for the one with "-". */
+static void
+variable_prepare_field(struct arena *a, struct variable_arg *arg)
+{
+	char *dashed = arena_memdup(a, arg->name.p, arg->name.n);
+
+	for (size_t i = 0; i < arg->name.n; i++)
+		if (dashed[i] == '_')
+			dashed[i] = '-';
+	arg->name.p = dashed;
+	arg->id = field_lookup(arg->name);
+}
+
+const struct variable *
+variable_find(struct arena *a, struct str name, struct variable_arg *arg)
+{
+	bool is_group = name.n == 1 && name.p[0] >= '1' && name.p[0] <= '9';
+	const struct variable *v = variable_row(is_group ? STR("1") : name);
+
+	*arg = (struct variable_arg){ .name = name };
+	if (v != NULL && !str_has_suffix(name, STR("_")))
+		return v;
+	for (v = variables; v->name != NULL; v++) {
+		struct str prefix = str_from(v->name);
+
+		if (!str_has_suffix(prefix, STR("_")) ||
+		    !str_has_prefix(name, prefix) || name.n == prefix.n)
+			continue;
+		arg->name = str_slice(name, prefix.n, name.n);
+		if (v->write == variable_http || v->write == variable_sent_http)
+			variable_prepare_field(a, arg);
+		return v;
+	}
+	return NULL;
+}
