@@ -5,6 +5,7 @@
 #ifndef HTTP_CHUNK_H
 #define HTTP_CHUNK_H
 
+#include "base/buf.h"
 #include "http/head.h"
 
 enum chunk_status {
@@ -19,15 +20,21 @@ struct chunk_decoder {
 	uint32_t extension; /* bytes of extensions so far, all chunks */
 	uint32_t trailer;   /* bytes of trailers so far */
 	uint8_t state;
+	uint8_t digits;     /* of the size that is being read */
+	uint8_t name_n;     /* of the trailer that is being read */
+	char name[20];      /* its beginning: enough for any known one */
+	uint32_t name_at, value_at; /* where it lies in `text` */
+	struct buf text;    /* names and values, in the trailers' arena */
 };
 
 void chunk_decoder_init(struct chunk_decoder *d);
 /*
  * Goes through P..P+N: *USED bytes are done with; on CHUNK_DATA the body bytes
  * are the LAST data->n of them, so that the caller may take fewer by calling
- * chunk_decoder_untake. Trailer fields are checked and dropped into TRAILERS
- * (copied to its arena) if that is not NULL. Extensions above 4 KiB in all and
- * trailers above 8 KiB are bad; so is any bare LF.
+ * chunk_decoder_untake. Trailer fields are checked and added to TRAILERS
+ * (copied to its arena) if that is not NULL; it is the same in every call.
+ * Extensions above 4 KiB in all, trailers above 8 KiB or 128 fields are bad; so
+ * are any bare LF, and trailers that would change framing, routing or rights.
  */
 enum chunk_status chunk_decode(struct chunk_decoder *d, const char *p,
     size_t n, size_t *used, struct str *data, struct head *trailers);

@@ -7,10 +7,11 @@
 
 /* "Not Found"; the class's general phrase for codes nobody registered. */
 struct str status_reason(int status);
-/* A complete line "HTTP/1.1 404 Not Found\r\n"; static memory for 100..599,
- * p == NULL for others. */
+/* A complete line "HTTP/1.1 404 Not Found\r\n" in static memory; p == NULL for
+ * codes nobody registered. */
 struct str status_line(int status);
-/* A small HTML page that names the status and no version; static memory. */
+/* A small HTML page that names the status (its class, if nobody registered it)
+ * and no version; static memory. */
 struct str status_page(int status);
 /* Responses that never have a body: 1xx, 204, 304 (RFC 9110 section 6.4.1). */
 bool status_has_no_body(int status);
