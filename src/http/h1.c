@@ -551,7 +551,6 @@ h1_on_closed(struct conn *c)
 	leftover_free(c->net, &h->out);
 	list_remove(&h->link);
 	h->server->n_conns--;
-	c->net->stats->connections--;
 	h->magic = 0;
 	mem_free(h);
 }
@@ -578,7 +577,6 @@ h1_accept(struct server *s, struct endpoint *ep, int fd,
 	h->work.run = h1_on_work;
 	list_push_back(&s->conns, &h->link);
 	s->n_conns++;
-	s->net->stats->connections++;
 	conn_open_accepted(&h->conn, s->net, fd, peer, ep, ep->tls,
 	    conf->header_timeout, &h1_ops);
 	if (ep->tls == NULL)

@@ -26,21 +26,27 @@ struct conn_ops {
 	void (*ready)(struct conn *c);
 	/* The deadline set by conn_set_deadline passed. */
 	void (*timeout)(struct conn *c);
-	/* The connection was closed, its descriptor is gone; free the owner.
-	 * Called in the closing stage, exactly once. */
+	/* The connection was closed, its descriptor and what TLS knew are gone;
+	 * free the owner. Called in the closing stage, exactly once. */
 	void (*closed)(struct conn *c);
 };
 
 struct conn {
 	uint32_t magic;
-	uint8_t why; /* enum close_reason, once closing */
+	uint8_t why;   /* enum close_reason, once closing */
+	uint8_t error; /* why the last call failed, for conn_failure */
 	bool can_read : 1;
 	bool can_write : 1;
 	bool closing : 1;
-	bool connecting : 1;  /* dialling or in the TLS handshake */
-	bool is_client : 1;   /* accepted, not dialled */
-	bool hung_up : 1;     /* EPOLLRDHUP or EPOLLHUP was seen: EOF follows what is unread */
-	bool write_stalled : 1;
+	bool connecting : 1; /* dialling or in the TLS handshake */
+	bool is_client : 1;  /* accepted, not dialled */
+	/* EPOLLRDHUP or EPOLLHUP was seen: EOF follows what is unread. */
+	bool hung_up : 1;
+	/* For conn.c: */
+	bool dialling : 1;   /* connect(2) has not ended */
+	bool is_drained : 1; /* the socket has nothing; TLS may hold bytes */
+	bool owes_fin : 1;   /* FIN when the ciphertext has left */
+	bool resets : 1;     /* conn_reset_on_close */
 	struct io io;
 	const struct conn_ops *ops;
 	struct net *net;
@@ -59,7 +65,8 @@ enum conn_status {
 };
 
 /* Takes over an accepted descriptor; with TLS the handshake runs first
- * (deadline HANDSHAKE_MS, closed with CLOSE_TLS_*). */
+ * (deadline HANDSHAKE_MS, closed with CLOSE_TLS_*). Afterwards that deadline
+ * runs on as the owner's, until the owner sets another. */
 void conn_open_accepted(struct conn *c, struct net *n, int fd,
     const struct peer *peer, struct endpoint *ep, struct tls_context *tls,
     uint64_t handshake_ms, const struct conn_ops *ops);
@@ -90,8 +97,9 @@ enum conn_status conn_read(struct conn *c, void *p, size_t cap, size_t *n);
  * even if the socket is full; can_write is false until they have left. */
 enum conn_status conn_write(struct conn *c, const struct iovec *iov, int n_iov,
     size_t *n);
-/* A range of a file: sendfile(2), or read and encrypted. May send less than LEN
- * though can_write stays true: at most 256 KiB a call, then the next connection's turn. */
+/* A range of a file: sendfile(2), or read and encrypted (through net->out). May
+ * send less than LEN though can_write stays true: at most 256 KiB a call, then
+ * the next connection's turn. A file that has become shorter is a failure. */
 enum conn_status conn_sendfile(struct conn *c, int fd, uint64_t off,
     uint64_t len, size_t *n);
 
