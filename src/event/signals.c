@@ -10,11 +10,11 @@
 
 struct signals {
 	struct loop *loop;
-	struct io io;
+	struct io io; /* fd < 0: ended */
 	sigset_t set;
 	void (*on_signal)(void *arg, int signo);
 	void *arg;
-	bool *ended; /* set when a callback ends us while we read */
+	bool is_reading; /* a callback may end us: then memory goes after it */
 };
 
 static void
@@ -22,15 +22,15 @@ signals_on_ready(struct io *io, unsigned events)
 {
 	struct signals *s = CONTAINER_OF(io, struct signals, io);
 	struct signalfd_siginfo info;
-	bool ended = false;
 
 	(void)events;
-	s->ended = &ended;
-	while (!ended && read(s->io.fd, &info, sizeof info) ==
+	s->is_reading = true;
+	while (s->io.fd >= 0 && read(s->io.fd, &info, sizeof info) ==
 	    (ssize_t)sizeof info)
 		s->on_signal(s->arg, (int)info.ssi_signo);
-	if (!ended)
-		s->ended = NULL;
+	s->is_reading = false;
+	if (s->io.fd < 0)
+		mem_free(s);
 }
 
 struct signals *
@@ -53,9 +53,10 @@ signals_new(struct loop *l, const int *list, size_t n,
 		err_sys(e, "cannot make a signalfd");
 		goto fail;
 	}
-	sigprocmask(SIG_BLOCK, &s->set, NULL);
 	if (!loop_add_io(l, &s->io, e))
 		goto fail;
+	/* Last, so that failing leaves the mask as it was. */
+	sigprocmask(SIG_BLOCK, &s->set, NULL);
 	return s;
 
 fail:
@@ -67,10 +68,9 @@ fail:
 void
 signals_end(struct signals *s)
 {
-	if (s->ended != NULL)
-		*s->ended = true;
 	loop_forget_io(s->loop, &s->io);
 	fd_close(&s->io.fd);
 	sigprocmask(SIG_UNBLOCK, &s->set, NULL);
-	mem_free(s);
+	if (!s->is_reading)
+		mem_free(s);
 }

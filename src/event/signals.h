@@ -12,7 +12,7 @@ struct signals;
  * ON_SIGNAL from the loop for each that arrives. */
 struct signals *signals_new(struct loop *l, const int *list, size_t n,
     void (*on_signal)(void *arg, int signo), void *arg, struct err *e);
-/* Unblocks them again. */
+/* Unblocks them again. May be called from ON_SIGNAL. */
 void signals_end(struct signals *s);
 
 #endif
