@@ -135,8 +135,9 @@ arena_end(struct arena *a)
 static void *
 arena_alloc_block(struct arena *a, size_t size)
 {
-	bool own = size > OWN_BLOCK;
-	size_t block = own ? HEAD + size : ARENA_BLOCK;
+	size_t room = align_up(size);
+	bool own = room > OWN_BLOCK;
+	size_t block = own ? HEAD + room : ARENA_BLOCK;
 	struct block *b = block_get(block);
 	char *p = (char *)b + HEAD;
 
@@ -145,7 +146,7 @@ arena_alloc_block(struct arena *a, size_t size)
 	a->size += block;
 	UNPOISON(p, size);
 	if (!own) {
-		a->at = p + size;
+		a->at = p + room;
 		a->end = (char *)b + block;
 	}
 	return p;
@@ -155,12 +156,13 @@ void *
 arena_alloc(struct arena *a, size_t size)
 {
 	char *p = a->at;
+	size_t room;
 
 	ASSERT(size <= SIZE_MAX / 2);
-	size = align_up(size);
-	if (size > (size_t)(a->end - p))
+	room = align_up(size);
+	if (room > (size_t)(a->end - p))
 		return arena_alloc_block(a, size);
-	a->at = p + size;
+	a->at = p + room;
 	UNPOISON(p, size);
 	return p;
 }
