@@ -30,7 +30,8 @@ char *arena_strdup(struct arena *a, const char *s);
 struct str arena_str(struct arena *a, struct str s);
 char *arena_printf(struct arena *a, const char *fmt, ...) PRINTF_LIKE(2, 3);
 struct str arena_strf(struct arena *a, const char *fmt, ...) PRINTF_LIKE(2, 3);
-char *arena_vprintf(struct arena *a, const char *fmt, va_list ap);
+char *arena_vprintf(struct arena *a, const char *fmt, va_list ap)
+    PRINTF_LIKE(2, 0);
 
 /* FN(ARG) is called by arena_end: for what is not memory. */
 void arena_on_end(struct arena *a, void (*fn)(void *arg), void *arg);

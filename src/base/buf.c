@@ -5,6 +5,7 @@
 #include "base/buf.h"
 
 #include "base/panic.h"
+#include "base/utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -56,9 +57,12 @@ buf_room(struct buf *b, size_t n)
 void
 buf_put(struct buf *b, const void *p, size_t n)
 {
-	char *to = buf_room(b, n);
+	char *to;
 
-	if (to == NULL || n == 0)
+	if (n == 0)
+		return;
+	to = buf_room(b, n);
+	if (to == NULL)
 		return;
 	memcpy(to, p, n);
 	b->n += n;
@@ -116,9 +120,8 @@ buf_hex(struct buf *b, uint64_t v)
 void
 buf_printf(struct buf *b, const char *fmt, ...)
 {
-	char small[512];
+	char small[512], *large;
 	va_list ap;
-	char *to;
 	int n;
 
 	va_start(ap, fmt);
@@ -129,32 +132,13 @@ buf_printf(struct buf *b, const char *fmt, ...)
 		buf_put(b, small, (size_t)n);
 		return;
 	}
-	to = buf_room(b, (size_t)n + 1);
-	if (to == NULL)
-		return;
+	/* Not in place: the NUL that vsnprintf insists on may not fit. */
+	large = mem_alloc((size_t)n + 1);
 	va_start(ap, fmt);
-	vsnprintf(to, (size_t)n + 1, fmt, ap);
+	vsnprintf(large, (size_t)n + 1, fmt, ap);
 	va_end(ap);
-	b->n += (size_t)n;
-}
-
-/* The length of the UTF-8 sequence at P, 0 if it is none (RFC 3629). */
-static size_t
-utf8_length(const unsigned char *p, size_t n)
-{
-	size_t len = p[0] < 0x80 ? 1 : p[0] >= 0xc2 && p[0] < 0xe0 ? 2 :
-	    p[0] >= 0xe0 && p[0] < 0xf0 ? 3 : p[0] >= 0xf0 && p[0] < 0xf5 ? 4 : 0;
-
-	if (len == 0 || len > n)
-		return 0;
-	for (size_t i = 1; i < len; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	/* Overlong forms, surrogates, beyond U+10FFFF. */
-	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] >= 0xa0) ||
-	    (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] >= 0x90))
-		return 0;
-	return len;
+	buf_put(b, large, (size_t)n);
+	mem_free(large);
 }
 
 static void
@@ -176,18 +160,16 @@ buf_json_escape(struct buf *b, unsigned char c)
 void
 buf_json(struct buf *b, struct str s)
 {
-	const unsigned char *p = (const unsigned char *)s.p;
+	while (s.n > 0) {
+		unsigned char c = (unsigned char)s.p[0];
+		size_t n = utf8_char(s);
 
-	for (size_t i = 0; i < s.n;) {
-		size_t len = utf8_length(p + i, s.n - i);
-
-		if (len == 0 || p[i] < 0x20 || p[i] == '"' || p[i] == '\\' ||
-		    p[i] == 0x7f) {
-			buf_json_escape(b, p[i]);
-			i++;
-			continue;
+		if (n == 0 || c < 0x20 || c == '"' || c == '\\' || c == 0x7f) {
+			buf_json_escape(b, c);
+			n = 1;
+		} else {
+			buf_put(b, s.p, n);
 		}
-		buf_put(b, p + i, len);
-		i += len;
+		s = str_slice(s, n, s.n);
 	}
 }

@@ -6,6 +6,7 @@
 #define CONF_RUN_H
 
 #include "base/map.h"
+#include "base/utf8.h"
 #include "conf/load.h"
 #include "conf/node.h"
 
@@ -160,9 +161,5 @@ bool diag_is_full(const struct conf_load *load);
 /* Reports a key that SCHEMA does not have. */
 void hint_unknown_key(struct conf_load *load, const struct conf_schema *schema,
     const struct node_pair *pair);
-
-/* Bytes of the character at the start of S, 0 when it is not UTF-8. */
-size_t utf8_char(struct str s);
-bool utf8_is_valid(struct str s);
 
 #endif

@@ -1,5 +1,7 @@
 /* UTF-8 as RFC 3629 section 4 has it: no overlong forms, no surrogates. */
-#include "conf/run.h"
+#include "base/utf8.h"
+
+#include "base/compiler.h"
 
 size_t
 utf8_char(struct str s)
