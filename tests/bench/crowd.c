@@ -288,7 +288,8 @@ client_read_head(struct client *c, size_t head)
 	}
 	body = strtoull(length, NULL, 10);
 	c->failed = strncmp(c->head, "HTTP/1.1 200 ", 13) != 0;
-	c->last = connection != NULL && strncasecmp(connection, " close", 6) == 0;
+	c->last = connection != NULL &&
+	    strncasecmp(connection, " close", 6) == 0;
 	c->left = body > here ? body - here : 0;
 	c->state = CLIENT_BODY;
 	crowd.bytes += here;
