@@ -26,6 +26,7 @@ struct value_pattern {
 	struct regex *regex; /* NULL: equal */
 };
 extern const struct conf_type conf_type_value_pattern;
+bool value_pattern_matches(const struct value_pattern *v, struct str value);
 
 /* A host as written: "example.com", "*.example.com", "~REGEX". */
 enum host_kind { HOST_EXACT, HOST_WILDCARD, HOST_REGEX };
