@@ -25,6 +25,7 @@ struct server;
 	PHASE(BODY, "wrap the flow") \
 	PHASE(LOG, "tell")
 
+/* A route has exactly one module of PHASE_RESPOND, or nested routes. */
 enum phase {
 #define PHASE(name, text) PHASE_##name,
 	PHASES
@@ -37,7 +38,8 @@ enum module_level { LEVEL_TOP = 1, LEVEL_SITE = 2, LEVEL_ROUTE = 4 };
 struct module {
 	const char *name; /* the key */
 	enum phase phase;
-	unsigned levels; /* where the key may stand; inherited inward */
+	unsigned levels; /* where the key may stand; inherited inward, so all
+	                  * levels further in than the outermost */
 	const struct conf_schema *schema; /* of its block */
 	unsigned flags; /* conf flags of the row: CONF_CAN_BE_OFF, ... */
 	const char *doc; /* of the key, one or two sentences */
@@ -71,7 +73,8 @@ struct settings {
 	void *conf[MODULE_MAX];
 };
 /* The rows of the modules that may stand at LEVEL; offsets from a struct
- * settings. Made once, before the first load (module_rows_init). */
+ * settings. Made once, before the first load: module_rows_init also hangs those
+ * of sites and routes onto their schemas. */
 const struct conf_field *module_rows(enum module_level level);
 void module_rows_init(void);
 

@@ -13,12 +13,14 @@
 
 /* ---- as written -------------------------------------------------------- */
 
+enum match_scheme { MATCH_ANY, MATCH_HTTP, MATCH_HTTPS };
+
 struct match_conf {
 	struct conf_list method; /* char * */
 	struct conf_map header;  /* struct value_pattern */
 	struct conf_map query;
 	struct conf_map cookie;
-	int scheme; /* 0: any, 1: http, 2: https */
+	int scheme; /* enum match_scheme */
 	struct conf_list client; /* struct cidr */
 };
 
