@@ -11,6 +11,7 @@ struct member {
 	struct block *block;
 	size_t offset; /* in the block */
 	char *at;
+	const struct conf_list *drops; /* of the inner level; NULL: none */
 };
 
 static void inherit_block(struct conf_load *load, struct block *outer,
@@ -113,29 +114,62 @@ inherit_append(struct conf_load *load, const struct conf_field *row,
 	*inner = both;
 }
 
-/* The outer's entries that the inner does not have, then the inner's own. */
-static void
-inherit_merge(struct conf_load *load, const struct conf_map *outer,
-    struct conf_map *inner, struct mark *mark)
+/* What the inner level itself wrote in a list that drops keys. */
+static const struct conf_list *
+inherit_drops(const struct block *inner)
 {
-	struct conf_entry *own = inner->entries + mark->appended;
-	size_t n_own = inner->n - mark->appended;
-	struct map *keys = map_new(load->arena, n_own);
+	struct row_walk w = {.schema = inner->schema};
+	const struct mark *mark;
+
+	while (row_next(&w)) {
+		if ((w.row->flags & CONF_DROPS) == 0)
+			continue;
+		mark = block_mark(inner, w.offset);
+		if (mark != NULL && mark->origin != ORIGIN_INHERITED)
+			return (const void *)(inner->data + w.offset);
+	}
+	return NULL;
+}
+
+static bool
+inherit_is_dropped(const struct conf_list *drops, struct str key)
+{
+	if (drops == NULL)
+		return false;
+	for (size_t i = 0; i < drops->n; i++)
+		if (str_case_eq(str_from(CONF_ITEM(drops, char *, i)), key))
+			return true;
+	return false;
+}
+
+/* The outer's entries that the inner does not have, then the inner's own, of
+ * which N_OWN are at the end. Returns how many are the outer's. */
+static size_t
+inherit_merge(struct conf_load *load, const struct conf_field *row,
+    const struct conf_map *outer, const struct member *m, size_t n_own)
+{
+	struct conf_map *inner = (void *)m->at;
+	struct conf_entry *own = inner->entries + (inner->n - n_own);
+	struct map *keys = (row->flags & CONF_CASELESS) != 0 ?
+	    map_new_caseless(load->arena, n_own) : map_new(load->arena, n_own);
 	struct conf_map both = {
 		.entries = arena_alloc(load->arena,
-		    (outer->n + n_own + 1) * sizeof *own)
+		    (outer->n + n_own + 1) * sizeof *both.entries)
 	};
+	size_t inherited;
 
 	for (size_t i = 0; i < n_own; i++)
 		map_put(keys, own[i].key, &own[i]);
 	for (size_t i = 0; i < outer->n; i++)
-		if (map_get(keys, outer->entries[i].key) == NULL)
+		if (map_get(keys, outer->entries[i].key) == NULL &&
+		    !inherit_is_dropped(m->drops, outer->entries[i].key))
 			both.entries[both.n++] = outer->entries[i];
-	mark->appended = both.n;
+	inherited = both.n;
 	if (n_own > 0)
 		memcpy(both.entries + both.n, own, n_own * sizeof *own);
 	both.n += n_own;
 	*inner = both;
+	return inherited;
 }
 
 static void
@@ -163,13 +197,18 @@ inherit_member(struct conf_load *load, const struct conf_field *row,
 			inherit_append(load, row, (void *)outer->at,
 			    (void *)inner->at, mark);
 		else if (row->shape == CONF_MAP)
-			inherit_merge(load, (void *)outer->at,
-			    (void *)inner->at, mark);
+			mark->appended = inherit_merge(load, row,
+			    (void *)outer->at, inner,
+			    ((struct conf_map *)(void *)inner->at)->n -
+			    mark->appended);
 		return;
 	}
 	if (mark != NULL)
 		return;
-	memcpy(inner->at, outer->at, inherit_size(row));
+	if (row->shape == CONF_MAP && inner->drops != NULL)
+		inherit_merge(load, row, (void *)outer->at, inner, 0);
+	else
+		memcpy(inner->at, outer->at, inherit_size(row));
 	n = appends ? ((struct conf_list *)(void *)inner->at)->n : 0;
 	inherit_add_mark(load, row, inner, from, n);
 }
@@ -179,13 +218,23 @@ inherit_block(struct conf_load *load, struct block *outer,
     struct block *inner)
 {
 	struct row_walk w = {.schema = inner->schema};
+	const struct conf_list *drops;
 
 	if (outer->is_off || inner->is_off || outer == inner)
 		return;
-	while (row_next(&w))
-		inherit_member(load, w.row,
-		    &(struct member){outer, w.offset, outer->data + w.offset},
-		    &(struct member){inner, w.offset, inner->data + w.offset});
+	drops = inherit_drops(inner);
+	while (row_next(&w)) {
+		struct member from = {
+			.block = outer, .offset = w.offset,
+			.at = outer->data + w.offset
+		};
+		struct member to = {
+			.block = inner, .offset = w.offset,
+			.at = inner->data + w.offset, .drops = drops
+		};
+
+		inherit_member(load, w.row, &from, &to);
+	}
 }
 
 void *

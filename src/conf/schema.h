@@ -86,7 +86,12 @@ enum conf_flag {
 	/* Is not inherited from outer levels. */
 	CONF_LOCAL = 1 << 6,
 	/* An absent block is created with its defaults (never NULL). */
-	CONF_ALWAYS = 1 << 7
+	CONF_ALWAYS = 1 << 7,
+	/* Inherited keys of the map are replaced whatever their case. */
+	CONF_CASELESS = 1 << 8,
+	/* A list of strings: where it is given, the maps of its block do not
+	 * inherit these keys, whatever their case. */
+	CONF_DROPS = 1 << 9
 };
 
 struct conf_field {
