@@ -8,11 +8,21 @@
 
 #include "http/generation.h"
 
+enum log_file_kind {
+	LOG_FILE_PLAIN,
+	LOG_FILE_PIPE,  /* only short writes stay whole (pipe(7)) */
+	LOG_FILE_SOCKET /* what the journal gives for a standard stream */
+};
+
 struct log_file {
 	char *path;         /* "/var/log/x.log", "stderr" or "stdout" */
-	int fd;             /* -1 until opened */
+	int fd;             /* -1 until opened; its number stays */
 	unsigned index;
 	struct conf_pos pos; /* where it was named first */
+	uint64_t buffer;    /* bytes that a worker gathers, and ms that it */
+	uint64_t flush;     /* keeps them; by whoever named the file first */
+	enum log_file_kind kind; /* of what FD is open on */
+	unsigned turns;     /* how often FD was replaced */
 };
 
 /* The file of that path in G, made when it is new; paths are compared as
@@ -32,5 +42,9 @@ int log_file_reopen(const struct log_file *f, unsigned uid, unsigned gid,
 /* Lets F write to FD from now on: dup2 onto f->fd, closes FD. */
 void log_file_replace(struct log_file *f, int fd);
 void log_files_close(struct generation *g);
+
+/* Writes whole LINES without waiting; returns how many bytes went, and with
+ * fewer than N errno says why. */
+size_t log_file_write(const struct log_file *f, const char *lines, size_t n);
 
 #endif
