@@ -30,7 +30,8 @@ bool template_is_constant(const struct template *tp);
 struct str template_text(const struct template *tp);
 void template_write(const struct template *tp, struct txn *t, struct buf *out,
     enum template_escape escape);
-/* The result in the transaction's arena; constant ones are not copied. */
+/* The result in the transaction's arena; constant ones are not copied, and
+ * need no T. */
 struct str template_eval(const struct template *tp, struct txn *t);
 
 /* A scalar that is compiled as it is loaded; the member is
