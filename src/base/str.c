@@ -4,6 +4,7 @@
  */
 #include "base/str.h"
 
+#include <endian.h>
 #include <sys/random.h>
 #include <time.h>
 
@@ -39,7 +40,7 @@ bool
 str_has_suffix(struct str s, struct str suffix)
 {
 	return s.n >= suffix.n &&
-	    str_eq(str_of(s.p + s.n - suffix.n, suffix.n), suffix);
+	    str_eq(str_slice(s, s.n - suffix.n, s.n), suffix);
 }
 
 bool
@@ -93,7 +94,7 @@ str_split(struct str *rest, char sep, struct str *part)
 {
 	size_t at;
 
-	/* p == NULL marks what is used up; "a," still has an empty part. */
+	/* NULL marks what is used up. */
 	if (rest->p == NULL)
 		return false;
 	at = str_index(*rest, sep, 0);
@@ -152,10 +153,13 @@ str_distance(struct str a, struct str b)
 		for (size_t j = 1; j <= b.n; j++) {
 			bool same = a.p[i - 1] == b.p[j - 1];
 
+			bool swapped = i > 1 && j > 1 &&
+			    a.p[i - 1] == b.p[j - 2] &&
+			    a.p[i - 2] == b.p[j - 1];
+
 			row[j] = min3(above[j] + 1, row[j - 1] + 1,
 			    above[j - 1] + !same);
-			if (i > 1 && j > 1 && a.p[i - 1] == b.p[j - 2] &&
-			    a.p[i - 2] == b.p[j - 1] && before[j - 2] + 1 < row[j])
+			if (swapped && before[j - 2] + 1 < row[j])
 				row[j] = before[j - 2] + 1;
 		}
 		before = above;
@@ -234,7 +238,7 @@ sip_load(const char *p, size_t n, bool fold)
 
 	if (!fold && n == 8) {
 		memcpy(&m, p, 8);
-		return m;
+		return le64toh(m);
 	}
 	for (size_t i = 0; i < n; i++) {
 		char c = fold ? chr_lower(p[i]) : p[i];
@@ -247,6 +251,7 @@ sip_load(const char *p, size_t n, bool fold)
 static inline uint64_t
 sip_hash(struct str s, bool fold)
 {
+	uint64_t length = s.n;
 	struct sip h;
 	size_t i = 0;
 
@@ -257,7 +262,8 @@ sip_hash(struct str s, bool fold)
 	h.v3 = hash_key[1] ^ 0x7465646279746573ULL;
 	for (; i + 8 <= s.n; i += 8)
 		sip_word(&h, sip_load(s.p + i, 8, fold));
-	sip_word(&h, sip_load(s.p + i, s.n - i, fold) | (uint64_t)s.n << 56);
+	s = str_slice(s, i, s.n);
+	sip_word(&h, sip_load(s.p, s.n, fold) | length << 56);
 	h.v2 ^= 0xff;
 	sip_round(&h);
 	sip_round(&h);

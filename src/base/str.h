@@ -50,10 +50,11 @@ bool str_split(struct str *rest, char sep, struct str *part);
 /* Plain decimal digits only; false on anything else or overflow. */
 bool str_to_u64(struct str s, uint64_t *out);
 
-/* Edit distance (insert, delete, replace, swap), for suggestions. */
+/* Edit distance (insert, delete, replace, swap neighbours), for suggestions;
+ * texts of more than 64 bytes are equal or 64 apart. */
 size_t str_distance(struct str a, struct str b);
 
-/* SipHash-1-3 under a key that is random per process (hash_seed in tests). */
+/* SipHash-1-3 under a key that is random per process (tests set it). */
 uint64_t str_hash(struct str s);
 uint64_t str_case_hash(struct str s);
 void str_hash_seed(uint64_t k0, uint64_t k1);

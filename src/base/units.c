@@ -72,17 +72,19 @@ units_parse_duration(struct str s, uint64_t *ms, struct err *e)
 	struct str rest = s, word;
 	uint64_t total = 0, n, part;
 
+	/* 0 is 0 of anything. */
+	if (str_to_u64(s, &n)) {
+		if (n > 0)
+			return err_set(e, "a duration needs a unit: write "
+			    "%.*ss or %.*sms", STR_ARG(s), STR_ARG(s));
+		*ms = 0;
+		return true;
+	}
 	do {
-		const struct unit *unit = NULL;
+		const struct unit *unit;
 
 		if (!units_cut(&rest, &n, &word))
 			goto bad;
-		if (word.n == 0 && rest.n == 0 && total == 0) {
-			if (n == 0)
-				break;
-			return err_set(e, "a duration needs a unit: write "
-			    "%.*ss or %.*sms", STR_ARG(s), STR_ARG(s));
-		}
 		unit = units_find(duration_units, COUNT_OF(duration_units),
 		    word);
 		if (unit == NULL)
