@@ -1,0 +1,279 @@
+/*
+ * The rows of `tls`, of sites and towards upstreams, and what can be said of
+ * them without a file being read. Nothing here lives longer than the load.
+ */
+#include "net/tls_context.h"
+
+#include "base/units.h"
+
+#include <openssl/err.h>
+
+/* ---- protocols --------------------------------------------------------- */
+
+static bool
+tls_conf_parse_protocol(struct arena *a, struct str text, void *out,
+    struct err *e)
+{
+	static const struct {
+		struct str name;
+		const char *why; /* not */
+	} protocols[] = {
+		{STR_INIT("TLSv1.3"), NULL},
+		{STR_INIT("TLSv1.2"), NULL},
+		{STR_INIT("TLSv1.1"), "RFC 8996 withdrew it"},
+		{STR_INIT("TLSv1.0"), "RFC 8996 withdrew it"},
+		{STR_INIT("TLSv1"), "RFC 8996 withdrew it"},
+		{STR_INIT("SSLv3"), "RFC 7568 withdrew it"},
+		{STR_INIT("SSLv2"), "RFC 6176 withdrew it"},
+	};
+
+	(void)a;
+	for (size_t i = 0; i < COUNT_OF(protocols); i++) {
+		if (!str_case_eq(text, protocols[i].name))
+			continue;
+		if (protocols[i].why != NULL)
+			return err_set(e, "%.*s is not spoken any more: %s; "
+			    "TLSv1.2 and TLSv1.3 are", STR_ARG(text),
+			    protocols[i].why);
+		*(const char **)out = protocols[i].name.p;
+		return true;
+	}
+	return err_set(e, "%s", "");
+}
+
+static void
+tls_conf_format_protocol(struct buf *b, const void *value)
+{
+	buf_z(b, *(char *const *)value);
+}
+
+static const struct conf_type conf_type_tls_protocol = {
+	.name = "TLS version",
+	.expected = "TLSv1.2 or TLSv1.3",
+	.size = sizeof(char *),
+	.parse = tls_conf_parse_protocol,
+	.format = tls_conf_format_protocol,
+	.json = "\"enum\": [\"TLSv1.2\", \"TLSv1.3\"]"
+};
+
+/* ---- sites ------------------------------------------------------------- */
+
+/*
+ * Mozilla's "intermediate" list. It covers TLS 1.2; the suites of TLS 1.3 are
+ * all good, and the client chooses among them.
+ */
+#define TLS_CIPHERS \
+	"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:" \
+	"ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:" \
+	"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:" \
+	"DHE-RSA-AES128-GCM-SHA256:DHE-RSA-AES256-GCM-SHA384:" \
+	"DHE-RSA-CHACHA20-POLY1305"
+
+static const struct conf_field tls_pair_fields[] = {
+	KEY_PATH(tls_pair_conf, certificate, .flags = CONF_REQUIRED,
+	    .doc = "A PEM file: the certificate, then those of the "
+	    "authorities between it and the root.",
+	    .example = "/etc/ssl/example.com.pem"),
+	KEY_PATH(tls_pair_conf, key, .flags = CONF_REQUIRED,
+	    .doc = "A PEM file with its private key, not encrypted. Only the "
+	    "master reads it, before it gives up its privileges.",
+	    .example = "/etc/ssl/example.com.key"),
+	KEY_END
+};
+static const struct conf_schema tls_pair_schema = {
+	.name = "certificate",
+	.doc = "A certificate and its key.",
+	.size = sizeof(struct tls_pair_conf),
+	.fields = tls_pair_fields,
+};
+
+/*
+ * A ticket is good as long as its key is there, and TLS_TICKET_KEYS are kept:
+ * one that has just ceased to seal is kept for two further rotations.
+ */
+static void
+tls_conf_check_tickets(struct conf_load *load, void *block)
+{
+	const struct tls_ticket_conf *c = block;
+	uint64_t most = (TLS_TICKET_KEYS - 1) * c->rotate;
+	struct buf b = buf_in(conf_arena(load));
+
+	if (c->lifetime <= most)
+		return;
+	units_format_duration(&b, most);
+	conf_warning(load, conf_pos_of(c, &c->lifetime), "short-tickets",
+	    "tickets cannot live longer than %.*s, twice as long as a key is "
+	    "in use", STR_ARG(buf_view(&b)));
+}
+
+static const struct conf_field tls_ticket_fields[] = {
+	KEY_DURATION(tls_ticket_conf, rotate, .dflt = "12h", .min = "1m",
+	    .max = "7d",
+	    .doc = "How long a key is in use before a new one takes its "
+	    "place. The last three are known to every worker."),
+	/* RFC 8446 section 4.6.1 forbids more than seven days. */
+	KEY_DURATION(tls_ticket_conf, lifetime, .dflt = "24h", .min = "1m",
+	    .max = "7d",
+	    .doc = "How long a client may come back with a ticket."),
+	KEY_END
+};
+static const struct conf_schema tls_ticket_schema = {
+	.name = "tickets",
+	.doc = "Session tickets, by which a client that was here before saves "
+	    "half of the handshake. Their keys are made at random, held in "
+	    "memory only and shared by the workers of an instance; so this is "
+	    "said once, at the top.",
+	.size = sizeof(struct tls_ticket_conf),
+	.fields = tls_ticket_fields,
+	.check = tls_conf_check_tickets,
+};
+
+static const struct conf_field tls_fields[] = {
+	KEY_BLOCKS(tls_conf, certificates, tls_pair_schema,
+	    .doc = "The certificates, at most one of each kind of key (RSA, "
+	    "ECDSA, Ed25519); the client gets one that it understands.",
+	    .example =
+	    "[{certificate: /etc/ssl/ec.pem, key: /etc/ssl/ec.key}]"),
+	KEY_BOOL(tls_conf, self_signed, .dflt = "off",
+	    .doc = "Makes a key and a certificate for the hosts of the site "
+	    "whenever the configuration is loaded. For tests: no client "
+	    "trusts it."),
+	KEY_LIST(tls_conf, protocols, conf_type_tls_protocol,
+	    .dflt = "[TLSv1.2, TLSv1.3]", .doc = "The versions spoken."),
+	KEY_STR(tls_conf, ciphers, .dflt = TLS_CIPHERS,
+	    .doc = "The cipher suites of TLS 1.2, as openssl-ciphers(1) "
+	    "writes them; the client's order decides. The default is "
+	    "Mozilla's \"intermediate\" list. Those of TLS 1.3 are not chosen "
+	    "here: all of them are good."),
+	KEY_BLOCK(tls_conf, tickets, struct tls_ticket_conf,
+	    tls_ticket_schema, .flags = CONF_LOCAL,
+	    .doc = "Session tickets; read at the top only."),
+	KEY_END
+};
+
+/* OpenSSL passes over what it does not know in a list, as long as it knows
+ * something: a slip of the pen would go unnoticed. */
+static void
+tls_conf_check_cipher(struct conf_load *load, const struct tls_conf *c,
+    SSL_CTX *ctx, struct str word)
+{
+	struct conf_pos pos = conf_pos_of(c, &c->ciphers);
+	char *name = arena_memdup(conf_arena(load), word.p, word.n);
+
+	/* "!", "-" and "+" speak of ciphers that may well be missing, "@" is
+	 * no cipher. */
+	if (word.n == 0 || strchr("!-+@", word.p[0]) != NULL)
+		return;
+	if (str_has_prefix(word, STR("TLS_")))
+		conf_warning(load, pos, "unknown-cipher",
+		    "%s is a suite of TLS 1.3; this key is about TLS 1.2",
+		    name);
+	else if (SSL_CTX_set_cipher_list(ctx, name) != 1)
+		conf_warning(load, pos, "unknown-cipher",
+		    "OpenSSL knows no cipher \"%s\"", name);
+}
+
+static void
+tls_conf_check_ciphers(struct conf_load *load, const struct tls_conf *c)
+{
+	SSL_CTX *ctx = tls_context_open(TLS_server_method());
+
+	if (ctx == NULL || SSL_CTX_set_cipher_list(ctx, c->ciphers) != 1) {
+		conf_error(load, conf_pos_of(c, &c->ciphers), "bad-value",
+		    "OpenSSL knows none of these ciphers: %s",
+		    tls_context_why());
+	} else {
+		for (const char *p = c->ciphers; *p != '\0';) {
+			size_t n = strcspn(p, ":, ;");
+
+			tls_conf_check_cipher(load, c, ctx, str_of(p, n));
+			p += n + (p[n] != '\0');
+		}
+	}
+	ERR_clear_error();
+	SSL_CTX_free(ctx);
+}
+
+static void
+tls_conf_check(struct conf_load *load, void *block)
+{
+	const struct tls_conf *c = block;
+
+	if (c->certificates.n > 0 && c->self_signed)
+		conf_error(load, conf_pos_of(c, &c->self_signed), "bad-value",
+		    "a site has either certificates or a self-signed one");
+	if (c->protocols.n == 0)
+		conf_error(load, conf_pos_of(c, &c->protocols), "bad-value",
+		    "without a protocol nobody can connect");
+	if (conf_is_set(c, &c->ciphers))
+		tls_conf_check_ciphers(load, c);
+}
+
+const struct conf_schema tls_schema = {
+	.name = "tls",
+	.doc = "TLS towards clients.",
+	.size = sizeof(struct tls_conf),
+	.fields = tls_fields,
+	.check = tls_conf_check,
+	.example =
+	    "tls: {protocols: [TLSv1.3]}\n"
+	    "sites:\n"
+	    "  - hosts: [localhost]\n"
+	    "    listen: {https: 8443}\n"
+	    "    tls: {self_signed: on}\n"
+	    "    routes: [{respond: \"hello\\n\"}]\n",
+};
+
+/* ---- upstreams --------------------------------------------------------- */
+
+static const struct conf_field tls_client_fields[] = {
+	KEY_BOOL(tls_client_conf, verify, .dflt = "on",
+	    .doc = "Whether a server must show a certificate for its name "
+	    "that a trusted authority signed. With off anybody on the way can "
+	    "read and change what is sent."),
+	KEY_PATH(tls_client_conf, ca,
+	    .doc = "A PEM file with the authorities that are trusted. Left "
+	    "out: those of the system.", .example = "/etc/ssl/ca.pem"),
+	KEY_STR(tls_client_conf, name,
+	    .doc = "The name that is asked for and that the certificate must "
+	    "have. Left out: the host of the server's address.",
+	    .example = "app.internal"),
+	KEY_PATH(tls_client_conf, certificate,
+	    .doc = "A PEM file with the certificate that is shown to servers "
+	    "which ask for one."),
+	KEY_PATH(tls_client_conf, key,
+	    .doc = "A PEM file with its private key, not encrypted."),
+	KEY_END
+};
+
+static void
+tls_conf_check_client(struct conf_load *load, void *block)
+{
+	const struct tls_client_conf *c = block;
+
+	if (c->certificate != NULL && c->key == NULL)
+		conf_error(load, conf_pos_of(c, &c->certificate),
+		    "missing-key", "the certificate needs its key: add `key`");
+	if (c->certificate == NULL && c->key != NULL)
+		conf_error(load, conf_pos_of(c, &c->key), "missing-key",
+		    "the key needs its certificate: add `certificate`");
+	if (!c->verify && c->ca != NULL)
+		conf_warning(load, conf_pos_of(c, &c->ca), "unused-key",
+		    "nothing is verified, so `ca` has no effect");
+}
+
+const struct conf_schema tls_client_schema = {
+	.name = "tls",
+	.doc = "TLS towards the servers of an upstream.",
+	.size = sizeof(struct tls_client_conf),
+	.fields = tls_client_fields,
+	.check = tls_conf_check_client,
+	.example =
+	    "upstreams:\n"
+	    "  app:\n"
+	    "    servers: [\"127.0.0.1:8443\"]\n"
+	    "    tls: {name: app.internal}\n"
+	    "sites:\n"
+	    "  - listen: 8000\n"
+	    "    routes: [{proxy: app}]\n",
+};

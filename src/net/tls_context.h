@@ -1,0 +1,61 @@
+/* What a TLS context is, for net/tls*.c only. */
+#ifndef NET_TLS_CONTEXT_H
+#define NET_TLS_CONTEXT_H
+
+#include "net/tls.h"
+
+#include <openssl/ssl.h>
+
+#define TLS_SITE_ID 32 /* bytes; SSL_MAX_SID_CTX_LENGTH */
+
+/*
+ * Sites that say the same of TLS share an SSL_CTX: ten thousand names with one
+ * certificate cost one. What keeps the sessions of sites apart is therefore
+ * here, and goes into every SSL.
+ */
+struct tls_context {
+	SSL_CTX *ssl;
+	uint8_t site[TLS_SITE_ID]; /* the session id context; server only */
+	struct str alpn;           /* wire format; server only */
+	bool is_verifying;         /* client only */
+};
+
+/* A new SSL_CTX with what holds for all of ours, or NULL. */
+SSL_CTX *tls_context_open(const SSL_METHOD *method);
+/* Why OpenSSL refused: the words of the oldest error of its queue, which is
+ * empty afterwards. */
+const char *tls_context_why(void);
+
+/* ---- net/tls_pair.c ---------------------------------------------------- */
+
+/* Where a pair stands in the configuration. */
+struct tls_pair {
+	const char *certificate, *key; /* paths */
+	struct conf_pos certificate_pos, key_pos;
+};
+/* Reads a pair into CTX and, if it is not NULL, the certificate into DIGEST;
+ * reports what is wrong or doubtful. */
+bool tls_pair_use(struct conf_load *load, SSL_CTX *ctx,
+    const struct tls_pair *pair, EVP_MD_CTX *digest);
+/* Every certificate of TEXT to STORE; how many there were. */
+size_t tls_pair_trust(X509_STORE *store, struct str text);
+
+/* ---- net/tls_self_signed.c --------------------------------------------- */
+
+/* A key and a certificate for HOSTS, made now, into CTX. */
+bool tls_self_signed_use(SSL_CTX *ctx, const struct str *hosts, size_t n_hosts,
+    struct err *e);
+
+/* ---- net/tls_ticket.c -------------------------------------------------- */
+
+/* Sessions of CTX, which handshakes begin with, go into tickets. */
+bool tls_ticket_use(SSL_CTX *ctx);
+/* Whether there is a key; without one no ticket may be begun. */
+bool tls_ticket_is_ready(void);
+
+/* ---- net/tls_stream.c -------------------------------------------------- */
+
+/* The name that the client of SSL asked for, lower case. */
+void tls_stream_set_name(SSL *ssl, struct str name);
+
+#endif
