@@ -83,7 +83,7 @@ static const struct row escape_rows[] = {
 	OK("/%c3%a9", "/\xc3\xa9"), OK("/%ff%fe", "/\xff\xfe"),
 	OK("/%80", "/\x80"), OK("/%3c%3e%22", "/<>\""),
 	ESCAPE("/%"), ESCAPE("/%2"), ESCAPE("/a%"), ESCAPE("/%zz"),
-	ESCAPE("/%2g"), ESCAPE("/%g2"), ESCAPE("/%/2e"), ESCAPE("/% 2"),
+	ESCAPE("/%2g"), ESCAPE("/%g2"), ESCAPE("/%/2e"), BAD("/% 2"),
 	ESCAPE("/%-1"), ESCAPE("/%+1"), ESCAPE("/%0x"), ESCAPE("/%u002e"),
 	ESCAPE("/%00"), ESCAPE("/a%00.jpg"), ESCAPE("/%00/../a"),
 	ESCAPE("/%01"), ESCAPE("/%0a"), ESCAPE("/%0d%0aX:y"),
