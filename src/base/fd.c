@@ -57,6 +57,12 @@ fd_write_all(int fd, const void *p, size_t n)
 }
 
 static bool
+fd_read_too_large(const char *path, size_t max, struct err *e)
+{
+	return err_set(e, "%s is larger than %zu bytes", path, max);
+}
+
+static bool
 fd_read_open(int fd, const char *path, size_t max, struct arena *a,
     struct str *out, struct err *e)
 {
@@ -68,15 +74,16 @@ fd_read_open(int fd, const char *path, size_t max, struct arena *a,
 		return err_sys(e, "cannot read %s", path);
 	if (S_ISDIR(st.st_mode))
 		return err_set(e, "cannot read %s: it is a directory", path);
+	if (S_ISREG(st.st_mode) && (uint64_t)st.st_size > max)
+		return fd_read_too_large(path, max, e);
 	if (S_ISREG(st.st_mode) && st.st_size > 0)
-		cap = (size_t)st.st_size < max ? (size_t)st.st_size + 1 : max + 1;
+		cap = (size_t)st.st_size + 1;
 	p = arena_alloc(a, cap + 1);
 	for (;;) {
 		ssize_t got;
 
 		if (n > max)
-			return err_set(e, "%s is larger than %zu bytes", path,
-			    max);
+			return fd_read_too_large(path, max, e);
 		if (n == cap) {
 			char *more = arena_alloc(a, cap * 2 + 1);
 
@@ -117,6 +124,7 @@ fd_replace_file(const char *path, struct str text, unsigned mode,
     struct err *e)
 {
 	char temporary[4200];
+	bool ok;
 	int fd;
 
 	if ((size_t)snprintf(temporary, sizeof temporary, "%s.XXXXXX", path) >=
@@ -125,13 +133,12 @@ fd_replace_file(const char *path, struct str text, unsigned mode,
 	fd = mkostemp(temporary, O_CLOEXEC);
 	if (fd < 0)
 		return err_sys(e, "cannot write %s", path);
-	if (fchmod(fd, mode) != 0 || !fd_write_all(fd, text.p, text.n) ||
-	    rename(temporary, path) != 0) {
-		err_sys(e, "cannot write %s", path);
-		close(fd);
-		(void)unlink(temporary);
-		return false;
-	}
-	close(fd);
-	return true;
+	ok = fchmod(fd, mode) == 0 && fd_write_all(fd, text.p, text.n);
+	/* Some file systems tell only when closing that there is no room. */
+	ok = close(fd) == 0 && ok && rename(temporary, path) == 0;
+	if (ok)
+		return true;
+	err_sys(e, "cannot write %s", path);
+	(void)unlink(temporary);
+	return false;
 }
