@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/syslog_sink.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -31,7 +32,7 @@ static struct {
 	uint64_t lost;
 	char recent[RECENT][RECENT_LINE];
 	unsigned n_recent;
-} state = { .level = LOG_NOTICE, .fd = STDERR_FILENO };
+} log_state = { .level = LOG_NOTICE, .fd = STDERR_FILENO };
 
 static const char *const level_words[] = {
 #define LEVEL(name, word) word,
@@ -45,40 +46,40 @@ static const char journal_priority[] = "765432";
 void
 log_set_role(const char *role)
 {
-	snprintf(state.role, sizeof state.role, "%s", role);
+	snprintf(log_state.role, sizeof log_state.role, "%s", role);
 }
 
 void
 log_set_level(enum log_level level)
 {
-	state.level = level;
+	log_state.level = level;
 }
 
 enum log_level
 log_level(void)
 {
-	return state.level;
+	return log_state.level;
 }
 
 void
 log_set_fd(int fd)
 {
-	state.fd = fd;
-	state.to_syslog = false;
-	state.journal_known = false;
+	log_state.fd = fd;
+	log_state.to_syslog = false;
+	log_state.journal_known = false;
 }
 
 int
 log_fd(void)
 {
-	return state.fd;
+	return log_state.fd;
 }
 
 void
 log_set_syslog(const char *ident, int facility)
 {
 	syslog_open(ident, facility);
-	state.to_syslog = true;
+	log_state.to_syslog = true;
 }
 
 /* $JOURNAL_STREAM names the device and inode of the stream that systemd gave
@@ -90,26 +91,37 @@ log_is_journal(void)
 	unsigned long long device, inode;
 	struct stat st;
 
-	if (!state.journal_known) {
-		state.journal_known = true;
-		state.is_journal = stream != NULL &&
+	if (!log_state.journal_known) {
+		log_state.journal_known = true;
+		log_state.is_journal = stream != NULL &&
 		    sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
-		    fstat(state.fd, &st) == 0 && st.st_dev == device &&
+		    fstat(log_state.fd, &st) == 0 && st.st_dev == device &&
 		    st.st_ino == inode;
 	}
-	return state.is_journal;
+	return log_state.is_journal;
 }
 
-/* Peers' bytes must not be able to forge lines or drive terminals. */
+/*
+ * Peers' bytes must not be able to forge lines or drive terminals. Those also
+ * obey U+0080 to U+009F, and some of them the same as single bytes, so that
+ * what is not UTF-8 does not pass either.
+ */
 static void
-log_escape(struct buf *b, const char *text)
+log_escape(struct buf *b, struct str text)
 {
-	for (const unsigned char *p = (const unsigned char *)text; *p != '\0';
-	     p++) {
-		if (*p < 0x20 || *p == 0x7f)
-			buf_printf(b, "\\x%02x", *p);
-		else
-			buf_chr(b, (char)*p);
+	while (text.n > 0) {
+		unsigned char c = (unsigned char)text.p[0];
+		size_t n = utf8_char(text);
+		bool is_c1 = n == 2 && c == 0xc2 &&
+		    (unsigned char)text.p[1] < 0xa0;
+
+		if (n == 0 || c < 0x20 || c == 0x7f || is_c1) {
+			buf_printf(b, "\\x%02x", c);
+			n = 1;
+		} else {
+			buf_put(b, text.p, n);
+		}
+		text = str_slice(text, n, text.n);
 	}
 }
 
@@ -119,23 +131,21 @@ log_head(struct buf *b, enum log_level level)
 	struct str date;
 
 	if (log_is_journal()) {
-		buf_chr(b, '<');
-		buf_chr(b, journal_priority[level]);
-		buf_z(b, ">");
+		buf_printf(b, "<%c>", journal_priority[level]);
 	} else {
 		date = clock_iso_date();
 		buf_printf(b, "%.*s.%03d%.*s %s ", 19, date.p,
 		    (int)(clock_wall_ms() % 1000), 6, date.p + 19,
 		    level_words[level]);
 	}
-	buf_printf(b, "%s[%d]: ", state.role[0] != '\0' ? state.role : "weir",
+	buf_printf(b, "%s[%d]: ", log_state.role[0] != '\0' ? log_state.role : "weir",
 	    (int)getpid());
 }
 
 static void
 log_remember(const char *line, size_t n)
 {
-	char *slot = state.recent[state.n_recent++ % RECENT];
+	char *slot = log_state.recent[log_state.n_recent++ % RECENT];
 
 	if (n >= RECENT_LINE)
 		n = RECENT_LINE - 1;
@@ -153,41 +163,47 @@ log_write(enum log_level level, const char *text)
 
 	log_head(&b, level);
 	head = b.n;
-	log_escape(&b, text);
+	log_escape(&b, str_from(text));
 	log_remember(line, b.n);
-	if (level < state.level)
+	if (level < log_state.level)
 		return;
-	if (state.to_syslog) {
+	if (log_state.to_syslog) {
 		syslog_write((int)level, line + head, b.n - head);
 		return;
 	}
 	line[b.n++] = '\n';
 	do
-		done = write(state.fd, line, b.n);
+		done = write(log_state.fd, line, b.n);
 	while (done < 0 && errno == EINTR);
 	if (done != (ssize_t)b.n)
-		state.lost++;
+		log_state.lost++;
+}
+
+static void PRINTF_LIKE(2, 0)
+log_vline(enum log_level level, const char *fmt, va_list ap)
+{
+	char text[LINE_MAX_];
+	int saved = errno;
+
+	vsnprintf(text, sizeof text, fmt, ap);
+	log_write(level, text);
+	errno = saved;
 }
 
 void
 log_line(enum log_level level, const char *fmt, ...)
 {
-	char text[LINE_MAX_];
-	int saved = errno;
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof text, fmt, ap);
+	log_vline(level, fmt, ap);
 	va_end(ap);
-	log_write(level, text);
-	errno = saved;
 }
 
 void
 log_limited(struct log_limit *l, enum log_level level, const char *fmt, ...)
 {
 	uint64_t second = clock_ms() / 1000;
-	char text[LINE_MAX_];
 	va_list ap;
 
 	if (second != l->second) {
@@ -204,26 +220,25 @@ log_limited(struct log_limit *l, enum log_level level, const char *fmt, ...)
 	}
 	l->used++;
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof text, fmt, ap);
+	log_vline(level, fmt, ap);
 	va_end(ap);
-	log_write(level, text);
 }
 
 uint64_t
 log_lost(void)
 {
-	return state.lost;
+	return log_state.lost;
 }
 
 void
 log_dump_recent(int fd)
 {
-	unsigned n = state.n_recent < RECENT ? state.n_recent : RECENT;
+	unsigned n = log_state.n_recent < RECENT ? log_state.n_recent : RECENT;
 
 	/* Called in a signal handler: only write(2). */
 	for (unsigned i = 0; i < n; i++) {
 		const char *line =
-		    state.recent[(state.n_recent - n + i) % RECENT];
+		    log_state.recent[(log_state.n_recent - n + i) % RECENT];
 
 		if (write(fd, "  ", 2) < 0 ||
 		    write(fd, line, strlen(line)) < 0 ||

@@ -2,7 +2,8 @@
  * The error log of this process: levels, one line per event, the last 32 lines
  * kept in memory for the panic report. A line reads
  *   2026-11-23T08:22:56.123+00:00 warn worker[1234]: text
- * (under systemd, when stderr is the journal: "<4>text" with no date).
+ * (to the journal of systemd, which knows time and level by itself:
+ * "<4>worker[1234]: text").
  * The function that decides logs; the function that fails does not.
  */
 #ifndef BASE_LOG_H
@@ -33,7 +34,8 @@ enum log_level log_level(void);
 /* Lines go to FD from now on (not closed by the log; 2 at the start). */
 void log_set_fd(int fd);
 int log_fd(void);
-/* Lines go to syslog(3) as well as nowhere else, FACILITY of <syslog.h>. */
+/* Lines go to syslog(3) from now on, and nowhere else, until log_set_fd;
+ * FACILITY as syslog_facility tells it. */
 void log_set_syslog(const char *ident, int facility);
 
 void log_line(enum log_level level, const char *fmt, ...) PRINTF_LIKE(2, 3);
