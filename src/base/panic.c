@@ -13,7 +13,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #define REPORTERS 8
@@ -94,14 +93,36 @@ panic_at(const char *file, int line, const char *what)
 	abort();
 }
 
+#define SIGNALS \
+	SIGNAL(SIGSEGV) SIGNAL(SIGBUS) SIGNAL(SIGILL) SIGNAL(SIGFPE) \
+	SIGNAL(SIGABRT)
+
+/* strsignal(3) may allocate. */
+static const char *
+panic_signal_name(int signo)
+{
+	switch (signo) {
+#define SIGNAL(name) case name: return #name;
+	SIGNALS
+#undef SIGNAL
+	default: return "?";
+	}
+}
+
 static void
 panic_on_signal(int signo, siginfo_t *info, void *context)
 {
 	char text[128];
 
 	(void)context;
-	snprintf(text, sizeof text, "signal %d at address %p", signo,
-	    info->si_addr);
+	/* Only what the kernel found has an address; what somebody sent has
+	 * his process id in its place. */
+	if (info->si_code > 0)
+		snprintf(text, sizeof text, "signal %d (%s) at address %p",
+		    signo, panic_signal_name(signo), info->si_addr);
+	else
+		snprintf(text, sizeof text, "signal %d (%s)", signo,
+		    panic_signal_name(signo));
 	panic_report_all(text);
 	/* SA_RESETHAND: the second time it is deadly, with its own number. */
 	raise(signo);
@@ -111,21 +132,23 @@ void
 panic_catch_signals(void)
 {
 	static const int signals[] = {
-		SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT
+#define SIGNAL(name) name,
+		SIGNALS
+#undef SIGNAL
 	};
 	stack_t stack = {
 		.ss_sp = alternate_stack, .ss_size = sizeof alternate_stack
 	};
-	struct sigaction action;
+	struct sigaction action = {
+		.sa_sigaction = panic_on_signal,
+		.sa_flags = SA_SIGINFO | SA_ONSTACK | (int)SA_RESETHAND |
+		    SA_NODEFER
+	};
 	void *frame[1];
 
 	/* The first call loads libgcc, which allocates: not in a handler. */
 	(void)backtrace(frame, 1);
 	sigaltstack(&stack, NULL);
-	memset(&action, 0, sizeof action);
-	action.sa_sigaction = panic_on_signal;
-	action.sa_flags = SA_SIGINFO | SA_ONSTACK | (int)SA_RESETHAND |
-	    SA_NODEFER;
 	for (size_t i = 0; i < COUNT_OF(signals); i++)
 		sigaction(signals[i], &action, NULL);
 }
