@@ -69,6 +69,7 @@ static struct {
 	uint64_t ticks;           /* requests that became due */
 	unsigned opened, opening, standing, busy;
 	uint64_t answers, late, errors, reopened, bytes;
+	uint64_t all; /* answers, also those that are not measured */
 	uint64_t histogram[64 * STEPS], timed, longest;
 } crowd;
 
@@ -248,6 +249,7 @@ client_finish(struct client *c)
 	uint64_t now = crowd_now();
 
 	crowd.busy--;
+	crowd.all++;
 	c->state = CLIENT_IDLE;
 	if (c->failed)
 		crowd.errors++;
@@ -481,10 +483,12 @@ crowd_report(void)
 {
 	double seconds = (double)(crowd.to - crowd.from) / SECOND;
 
-	printf("{\"answers\": %llu, \"per_second\": %.1f, \"errors\": %llu, "
+	printf("{\"answers\": %llu, \"all\": %llu, "
+	    "\"per_second\": %.1f, \"errors\": %llu, "
 	    "\"unanswered\": %llu, \"reopened\": %llu, \"bytes\": %llu, "
 	    "\"p50_us\": %llu, \"p90_us\": %llu, \"p99_us\": %llu, "
 	    "\"max_us\": %llu}\n", (unsigned long long)crowd.answers,
+	    (unsigned long long)crowd.all,
 	    (double)crowd.answers / seconds, (unsigned long long)crowd.errors,
 	    (unsigned long long)crowd.late, (unsigned long long)crowd.reopened,
 	    (unsigned long long)crowd.bytes,
@@ -503,12 +507,23 @@ crowd_read_options(int argc, char **argv)
 	crowd.seconds = 3;
 	while ((option = getopt(argc, argv, "c:r:d:w:n:")) != -1)
 		switch (option) {
-		case 'c': crowd.n = (unsigned)atoi(optarg); break;
-		case 'r': crowd.rate = atof(optarg); break;
-		case 'd': crowd.seconds = atof(optarg); break;
-		case 'w': crowd.warm_up = atof(optarg); break;
-		case 'n': crowd.count = strtoull(optarg, NULL, 10); break;
-		default: argc = 0;
+		case 'c':
+			crowd.n = (unsigned)atoi(optarg);
+			break;
+		case 'r':
+			crowd.rate = atof(optarg);
+			break;
+		case 'd':
+			crowd.seconds = atof(optarg);
+			break;
+		case 'w':
+			crowd.warm_up = atof(optarg);
+			break;
+		case 'n':
+			crowd.count = strtoull(optarg, NULL, 10);
+			break;
+		default:
+			argc = 0;
 		}
 	if (argc - optind != 2 || crowd.n == 0) {
 		fprintf(stderr, "usage: crowd [-c CLIENTS] "

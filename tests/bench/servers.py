@@ -12,6 +12,7 @@ A task says what all of them are to do; each class knows how that is written
 in the language of its server, and nothing else.
 """
 
+import contextlib
 import ctypes
 import dataclasses
 import os
@@ -77,7 +78,8 @@ def end(process):
         process.wait(5)
     except subprocess.TimeoutExpired:
         for pid in reversed(tree_of(process.pid)):
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         process.wait(5)
 
 
@@ -157,6 +159,12 @@ class Server:
             self.close()
             raise
 
+    def last_words(self):
+        if not self.log.exists():
+            return ""
+        lines = self.log.read_text(errors="replace").strip().splitlines()
+        return "".join(f"\n    {line}" for line in lines[-8:])
+
     def start(self):
         binary = self.find_binary()
         self.dir.mkdir(exist_ok=True)
@@ -177,8 +185,7 @@ class Server:
             with self.connect() as s:
                 self.ask(s)
         except (OSError, ValueError) as e:
-            log = self.log.read_text(errors="replace").strip().splitlines()
-            raise Unavailable("; ".join([f"no answer ({e})", *log[-4:]])) from e
+            raise Unavailable(f"no answer ({e})") from e
 
     def close(self):
         end(self.process)
@@ -256,10 +263,8 @@ class Weir(Server):
 
     def find_binary(self):
         path = os.environ.get("WEIR")
-        if not path:
-            raise Unavailable("$WEIR names no binary")
-        if not os.access(path, os.X_OK):
-            raise Unavailable(f"{path} is not there")
+        if not path or not os.access(path, os.X_OK):
+            raise Unavailable(f"there is no {path or '$WEIR'}")
         return os.path.abspath(path)
 
     def command(self, config):
@@ -311,6 +316,9 @@ class Nginx(Server):
         temporary = "\n".join(
             f"    {kind}_temp_path {self.dir}/{kind};"
             for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        # Two for each client, and a quarter more: when fewer than a sixteenth
+        # are free, nginx closes kept connections.
+        connections = max(1024, 5 * task.connections // 2)
         upstream, tls, where = "", "", f"root {place.dir}/www;"
         if task.proxied:
             upstream = f"""
@@ -331,7 +339,7 @@ daemon off;
 worker_processes 1;
 pid {self.dir}/pid;
 error_log stderr;
-events {{ worker_connections {max(1024, 2 * task.connections + 64)}; }}
+events {{ worker_connections {connections}; }}
 http {{
     access_log off;
     sendfile {self.sendfile};

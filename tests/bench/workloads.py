@@ -37,12 +37,16 @@ class Workload:
 
 @contextlib.contextmanager
 def cpu_of(server, result):
-    """Adds what the server spent, once the load has told its answers."""
+    """Adds what the server spent, once the load has told its answers; "all"
+    are those of a warm-up too."""
+    pids = server.pids()
     cpu, clock = server.cpu_seconds(), time.monotonic()
     yield
+    if not set(pids) <= set(server.pids()):
+        raise Unavailable("one of its processes ended under load")
     cpu, clock = server.cpu_seconds() - cpu, time.monotonic() - clock
     result["busy"] = cpu / clock
-    result["cpu_us"] = 1e6 * cpu / max(1, result["answers"])
+    result["cpu_us"] = 1e6 * cpu / max(1, result.get("all", result["answers"]))
 
 
 def load(server, argv, seconds):
@@ -93,9 +97,6 @@ def crowd(server, seconds, *options):
                              *options, server.port, server.task.path],
                     seconds + 40)
         result.update(json.loads(text))
-    # The CPU time includes the warm-up, whose answers are not counted.
-    if options:
-        del result["cpu_us"], result["busy"]
     result["errors"] += result.pop("unanswered")
     return result
 
