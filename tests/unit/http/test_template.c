@@ -255,6 +255,29 @@ a_log_line_cannot_be_forged(void **state)
 }
 
 static void
+every_byte_is_escaped_wherever_it_stands(void **state)
+{
+	enum { LENGTH = 19 };
+	struct template *tp = compile("$uri");
+
+	(void)state;
+	for (unsigned i = 0; i < LENGTH * 256; i++) {
+		unsigned at = i / 256, c = i % 256;
+		bool is_plain = c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+		char path[] = "aaaaaaaaaaaaaaaaaaa";
+		struct buf log = buf_in(arena), json = buf_in(arena);
+
+		path[at] = (char)c;
+		t->req.path = str_of(path, LENGTH);
+		template_write(tp, t, &log, ESCAPE_LOG);
+		template_write(tp, t, &json, ESCAPE_JSON);
+		assert_int_equal(log.n, LENGTH + (is_plain ? 0 : 3));
+		assert_int_equal(log.p[at], is_plain ? (char)c : '\\');
+		assert_int_equal(json.n == LENGTH, is_plain);
+	}
+}
+
+static void
 an_empty_value_is_a_dash_in_a_log(void **state)
 {
 	(void)state;
@@ -342,6 +365,7 @@ main(void)
 		TEST(a_long_name_is_refused_in_few_words),
 		TEST(a_huge_template_takes_no_time),
 		TEST(a_log_line_cannot_be_forged),
+		TEST(every_byte_is_escaped_wherever_it_stands),
 		TEST(an_empty_value_is_a_dash_in_a_log),
 		TEST(a_value_is_a_json_string),
 		TEST(constants_are_never_escaped),
