@@ -31,9 +31,10 @@ static const struct conf_field access_log_fields[] = {
 	    "never waited for.",
 	    .example = "/var/log/weir/access.log"),
 	KEY_TEXT(access_log_conf, format, .dflt = "combined",
-	    .doc = "The form of a line: combined, common, json, or the name of "
-	    "one in log_formats. Numbers of json are numbers, times are in "
-	    "seconds, and what a request does not have is left out.",
+	    .doc = "The form of a line: combined, common, json, the name of one "
+	    "in log_formats, or itself a string with variables. Numbers of "
+	    "json are numbers, times are in seconds, and what a request does "
+	    "not have is left out.",
 	    .example = "json"),
 	KEY_SIZE(access_log_conf, buffer, .dflt = "64k", .max = "16m",
 	    .doc = "How much a worker gathers before it writes; 0 writes every "
@@ -146,6 +147,19 @@ access_log_report_unknown(struct conf_load *load,
 	    conf_suggest(load, c->format.s, names, n));
 }
 
+/* A text that is known to be right, or one of the operator's. */
+static void
+access_log_compile(struct conf_load *load, struct access_log_conf *c,
+    struct str text)
+{
+	struct err e;
+
+	c->line = template_compile(conf_arena(load), text, &e);
+	if (c->line == NULL)
+		conf_error(load, conf_pos_of(c, &c->format), "bad-variable",
+		    "%s", e.text);
+}
+
 static void
 access_log_prepare_format(struct conf_load *load, struct generation *g,
     struct access_log_conf *c)
@@ -155,7 +169,6 @@ access_log_prepare_format(struct conf_load *load, struct generation *g,
 	    access_log_find_builtin(c->format.s);
 	const struct conf_entry *own = access_log_find_own(formats,
 	    c->format.s);
-	struct err e;
 
 	if (builtin != NULL && own != NULL) {
 		conf_error(load, own->key_pos, "duplicate-name",
@@ -163,12 +176,13 @@ access_log_prepare_format(struct conf_load *load, struct generation *g,
 		    builtin->name);
 	} else if (own != NULL) {
 		c->line = *(struct template *const *)own->value;
-	} else if (builtin == NULL) {
+	} else if (builtin != NULL) {
+		if (builtin->text != NULL)
+			access_log_compile(load, c, str_from(builtin->text));
+	} else if (str_index(c->format.s, '$', 0) != SIZE_MAX) {
+		access_log_compile(load, c, c->format.s);
+	} else {
 		access_log_report_unknown(load, formats, c);
-	} else if (builtin->text != NULL) {
-		c->line = template_compile(conf_arena(load),
-		    str_from(builtin->text), &e);
-		ASSERT(c->line != NULL);
 	}
 }
 

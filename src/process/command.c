@@ -73,12 +73,32 @@ nap(void)
 	nanosleep(&t, NULL);
 }
 
+/* One that ended and whose parent has not asked for its status yet is gone
+ * too (proc(5): the state follows the name, which ends at the last ')'). */
+static bool
+has_ended(pid_t pid)
+{
+	struct arena *a;
+	struct str text;
+	char path[64];
+	bool ended;
+
+	if (kill(pid, 0) != 0 && errno == ESRCH)
+		return true;
+	a = arena_new();
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+	ended = fd_read_file(path, 4096, a, &text, NULL) &&
+	    strstr(text.p, ") Z ") != NULL;
+	arena_end(a);
+	return ended;
+}
+
 /* Waits for MS until the process is gone. */
 static bool
 wait_for_end(pid_t pid, uint64_t ms)
 {
 	for (uint64_t waited = 0; waited <= ms; waited += POLL_EVERY) {
-		if (kill(pid, 0) != 0 && errno == ESRCH)
+		if (has_ended(pid))
 			return true;
 		nap();
 	}

@@ -164,6 +164,8 @@ class Weir:
     # -- what it says
 
     def log(self):
+        if not self.log_path.exists():
+            return ""
         return self.log_path.read_text(errors="replace")
 
     def access_log(self, name="access.log"):
