@@ -8,8 +8,9 @@ struct router;
 /*
  * Compiles the routes of a site. Settings must already be inherited. Reports
  * shadowed routes as warnings. Sub-linear in the number of routes: exact paths
- * by hash, prefixes by a radix tree, suffixes likewise, regular expressions and
- * path-less routes in order; candidates are merged in the order of the file.
+ * by hash, prefixes and suffixes by binary search (http/affix.h), regular
+ * expressions and path-less routes in order; of all candidates the first in the
+ * file is taken.
  */
 struct router *router_compile(struct conf_load *load,
     const struct conf_list *routes, /* struct route_conf * */

@@ -341,8 +341,9 @@ expect_warnings(const char *routes, size_t n, const char *part)
 static void
 router_warns_of_routes_that_nobody_reaches(void **state)
 {
-	static const char *const whole = "t.yaml:5:5: warning: no request reaches "
-	    "this route: the one at t.yaml:4 comes first and takes them all";
+	static const char *const whole =
+	    "t.yaml:5:5: warning: no request reaches this route: the one at "
+	    "t.yaml:4 comes first and takes them all";
 
 	(void)state;
 	expect_warnings("  - {path: /a, respond: x}\n"
@@ -367,8 +368,8 @@ router_warns_of_routes_that_nobody_reaches(void **state)
 	    "the one at t.yaml:4 comes first");
 	expect_warnings("  - {path: /a, respond: x}\n"
 	    "  - {path: [/b, /a], respond: x}\n", 1,
-	    "t.yaml:5:17: warning: no request reaches this route by \"/a\": the route "
-	    "at t.yaml:4 comes first");
+	    "t.yaml:5:17: warning: no request reaches this route by \"/a\": "
+	    "the route at t.yaml:4 comes first");
 	expect_warnings("  - {path: /a, respond: x}\n"
 	    "  - {path: /b, respond: x}\n"
 	    "  - {path: [/b, /a], respond: x}\n", 1, "t.yaml:6:5: warning: no");

@@ -235,6 +235,51 @@ route_says_what_is_wrong(void **state)
 	}
 }
 
+/* ---- what else comes from the rows -------------------------------------- */
+
+static void
+site_is_printed_as_it_would_be_read_again(void **state)
+{
+	struct arena *a = arena_new();
+	struct buf first = buf_in(a), second = buf_in(a);
+
+	(void)state;
+	given("sites:\n- hosts: [Example.com, '*.example.com', '~^u\\d']\n"
+	    "  default: on\n  listen: {http: 80, https: '[::1]:443'}\n"
+	    "  http: {encoded_slash: keep}\n  note: x\n  routes:\n"
+	    "  - {path: [/x*, '*.php', '~ ^/(a|b)$'], match: {method: GET, "
+	    "header: {A: '~^b'}, client: 10.0.0.0/8}, respond: a}\n"
+	    "  - {path: /a/*, note: off, routes: [{respond: b}]}\n");
+	conf_dump(l.load, &file_schema, l.file, &first);
+	buf_chr(&first, '\0');
+	loaded_end(&l);
+	given(first.p);
+	conf_dump(l.load, &file_schema, l.file, &second);
+	buf_chr(&second, '\0');
+	assert_non_null(strstr(second.p, "~ ^/(a|b)$"));
+	assert_int_equal(loaded_site(&l, 0)->hosts.n, 3);
+	assert_int_equal(loaded_site(&l, 0)->routes.n, 2);
+	assert_true(loaded_site(&l, 0)->is_default);
+	loaded_end(&l);
+	arena_end(a);
+}
+
+static void
+rows_that_nest_have_an_end_in_print(void **state)
+{
+	struct arena *a = arena_new();
+	struct buf man = buf_in(a), json = buf_in(a);
+
+	(void)state;
+	given("");
+	conf_print_man(&file_schema, &man);
+	conf_print_json_schema(&file_schema, &json);
+	assert_true(str_contains(buf_view(&man), STR("encoded_slash")));
+	assert_true(str_contains(buf_view(&json), STR("\"routes\"")));
+	loaded_end(&l);
+	arena_end(a);
+}
+
 /* ---- many -------------------------------------------------------------- */
 
 static void
@@ -286,6 +331,8 @@ main(void)
 		cmocka_unit_test(route_of_defaults_is_no_mistake),
 		cmocka_unit_test(site_says_what_is_wrong),
 		cmocka_unit_test(route_says_what_is_wrong),
+		cmocka_unit_test(site_is_printed_as_it_would_be_read_again),
+		cmocka_unit_test(rows_that_nest_have_an_end_in_print),
 		cmocka_unit_test(
 		    site_and_route_by_the_ten_thousands_load_in_a_second),
 	};
