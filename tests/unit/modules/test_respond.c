@@ -94,7 +94,7 @@ mistakes_are_found_when_loading(void **state)
 		{"respond: 100\n", "must be between 200 and 599"},
 		{"respond: 600\n", "must be between 200 and 599"},
 		{"respond: {status: 204, body: x}\n",
-		    "weir.yaml:1:31: a response with status 204 never has"},
+		    "weir.yaml:1:30: a response with status 204 never has"},
 		{"respond: {status: 205, body: x}\n", "never has a body"},
 		{"respond: {status: 304, body: \"\"}\n", "never has a body"},
 		{"respond: {headers: {Content-Length: 5}}\n",
