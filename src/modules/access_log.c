@@ -544,24 +544,32 @@ lines_write_alone(struct lines *l, struct txn *t,
 	lines_wait(l);
 }
 
+/* Writes what there is and tries again. False: the line is not in the buffer,
+ * but has been written or is lost. */
+static bool
+lines_make_room(struct lines *l, struct txn *t,
+    const struct access_log_conf *c)
+{
+	if (!l->is_stuck) {
+		lines_write(l);
+		if (lines_gather(l, t, c))
+			return true;
+	}
+	if (l->is_stuck)
+		lines_lose(l, 1);
+	else
+		lines_write_alone(l, t, c);
+	return false;
+}
+
 static void
 lines_add(struct lines *l, struct txn *t, const struct access_log_conf *c)
 {
 	if (l->p == NULL)
 		l->p = arena_alloc(l->arena, l->cap);
 	l->stats->lines++;
-	if (!lines_gather(l, t, c)) {
-		if (!l->is_stuck)
-			lines_write(l);
-		if (l->n == 0 && !l->is_stuck) {
-			lines_write_alone(l, t, c);
-			return;
-		}
-		if (l->is_stuck || !lines_gather(l, t, c)) {
-			lines_lose(l, 1);
-			return;
-		}
-	}
+	if (!lines_gather(l, t, c) && !lines_make_room(l, t, c))
+		return;
 	if (l->file->buffer == 0 && !l->is_stuck)
 		lines_write(l);
 	else if (!timer_is_running(&l->timer))
