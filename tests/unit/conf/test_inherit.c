@@ -144,6 +144,85 @@ inherit_works_on_single_blocks(void **state)
 	run_end(&r);
 }
 
+/* ---- keys that are dropped --------------------------------------------- */
+
+struct menu_conf {
+	struct conf_map dishes; /* char * */
+	struct conf_list sold_out; /* char * */
+	struct menu_conf *evening;
+};
+
+static const struct conf_schema menu_schema;
+static const struct conf_field menu_fields[] = {
+	KEY_MAP(menu_conf, dishes, conf_type_str, .flags = CONF_CASELESS,
+	    .doc = "Prices by dish."),
+	KEY_LIST(menu_conf, sold_out, conf_type_str, .flags = CONF_DROPS,
+	    .doc = "What there is no more."),
+	KEY_BLOCK(menu_conf, evening, struct menu_conf, menu_schema,
+	    .flags = CONF_LOCAL, .doc = "The menu of the evening."),
+	KEY_END
+};
+static const struct conf_schema menu_schema = {
+	.name = "menu", .size = sizeof(struct menu_conf),
+	.fields = menu_fields, .doc = "A menu."
+};
+
+/* "dish=price;..." of the N-th menu inward, after inheriting twice. */
+static const char *
+dishes(struct arena *a, const char *yaml, int n)
+{
+	const char *files[] = {"menu.yaml", yaml, NULL};
+	struct conf_source source = conf_source_memory(a, files);
+	struct conf_load *load = conf_load_new(a, &source);
+	struct menu_conf *top = conf_load_file(load, files[0], &menu_schema,
+	    NULL, 0);
+	struct buf b = buf_in(a);
+
+	assert_int_equal(conf_errors(load), 0);
+	for (int again = 0; again < 2; again++)
+		for (struct menu_conf *m = top; m->evening != NULL;
+		     m = m->evening)
+			conf_inherit(load, &menu_schema, m, m->evening);
+	while (n-- > 0)
+		top = top->evening;
+	for (size_t i = 0; i < top->dishes.n; i++)
+		buf_printf(&b, "%.*s=%s;", STR_ARG(top->dishes.entries[i].key),
+		    *(char **)top->dishes.entries[i].value);
+	buf_chr(&b, '\0');
+	return b.p;
+}
+
+static void
+inherit_drops_keys_from_maps(void **state)
+{
+	static const char yaml[] =
+	    "dishes: {Soup: 1, Fish: 2}\n"
+	    "evening:\n"
+	    "  sold_out: [soup]\n"
+	    "  evening:\n"
+	    "    dishes: {cake: 3}\n"
+	    "    evening: {dishes: {soup: 4}, sold_out: [FISH]}\n";
+	struct arena *a = arena_new();
+
+	(void)state;
+	assert_string_equal(dishes(a, yaml, 0), "Soup=1;Fish=2;");
+	assert_string_equal(dishes(a, yaml, 1), "Fish=2;");
+	assert_string_equal(dishes(a, yaml, 2), "Fish=2;cake=3;");
+	assert_string_equal(dishes(a, yaml, 3), "cake=3;soup=4;");
+	arena_end(a);
+}
+
+static void
+inherit_replaces_keys_of_another_case(void **state)
+{
+	struct arena *a = arena_new();
+
+	(void)state;
+	assert_string_equal(dishes(a, "dishes: {Soup: 1, Fish: 2}\n"
+	    "evening: {dishes: {SOUP: 3}}\n", 1), "Fish=2;SOUP=3;");
+	arena_end(a);
+}
+
 int
 main(void)
 {
@@ -153,7 +232,9 @@ main(void)
 		cmocka_unit_test(inherit_merges_maps),
 		cmocka_unit_test(inherit_appends_lists_that_say_so),
 		cmocka_unit_test(inherit_stops_at_off),
-		cmocka_unit_test(inherit_works_on_single_blocks)
+		cmocka_unit_test(inherit_works_on_single_blocks),
+		cmocka_unit_test(inherit_drops_keys_from_maps),
+		cmocka_unit_test(inherit_replaces_keys_of_another_case),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -196,7 +196,8 @@ request(struct world *w, const char *method, const char *target)
 	t->req.method = strcmp(method, "HEAD") == 0 ? METHOD_HEAD : METHOD_GET;
 	t->req.method_name = str_from(method);
 	t->req.raw = str_from(target);
-	t->req.line = arena_strf(a, "%s %s HTTP/1.1", method, target);
+	t->req.line = arena_strf(a, "%.*s %.*s HTTP/1.1",
+	    STR_ARG(t->req.method_name), STR_ARG(t->req.raw));
 	t->req.path = str_from(target);
 	t->req.host = STR("a.example");
 	t->req.major = t->req.minor = 1;
