@@ -183,6 +183,7 @@ request(struct world *w, const char *method, const char *target)
 {
 	struct arena *a = arena_new();
 	struct txn *t = arena_zalloc(a, sizeof *t);
+	struct buf line = buf_in(a);
 
 	world_end_txn(w);
 	t->magic = TXN_MAGIC;
@@ -196,8 +197,11 @@ request(struct world *w, const char *method, const char *target)
 	t->req.method = strcmp(method, "HEAD") == 0 ? METHOD_HEAD : METHOD_GET;
 	t->req.method_name = str_from(method);
 	t->req.raw = str_from(target);
-	t->req.line = arena_strf(a, "%.*s %.*s HTTP/1.1",
-	    STR_ARG(t->req.method_name), STR_ARG(t->req.raw));
+	buf_str(&line, t->req.method_name);
+	buf_chr(&line, ' ');
+	buf_str(&line, t->req.raw);
+	buf_z(&line, " HTTP/1.1");
+	t->req.line = buf_view(&line);
 	t->req.path = str_from(target);
 	t->req.host = STR("a.example");
 	t->req.major = t->req.minor = 1;
