@@ -138,7 +138,8 @@ log_head(struct buf *b, enum log_level level)
 		    (int)(clock_wall_ms() % 1000), 6, date.p + 19,
 		    level_words[level]);
 	}
-	buf_printf(b, "%s[%d]: ", log_state.role[0] != '\0' ? log_state.role : "weir",
+	buf_printf(b, "%s[%d]: ",
+	    log_state.role[0] != '\0' ? log_state.role : "weir",
 	    (int)getpid());
 }
 
