@@ -20,12 +20,13 @@
 #include "event/timer_wheel.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
 #define EVENTS 256          /* of one poll */
 #define SLOW_DEFAULT 50000  /* us */
-#define NOTE_SHOWN 200      /* bytes of a note in the log */
+#define NOTE_MAX 200        /* bytes of a note that are kept */
 
 struct loop {
 	int epoll;
@@ -39,8 +40,8 @@ struct loop {
 	uint64_t slow_us;
 	uint64_t callback_us;   /* when the running callback began */
 	const char *running;
-	const char *note;
-	size_t note_n;
+	char note[NOTE_MAX];
+	size_t note_n; /* 0: none */
 };
 
 const uint64_t loop_lag_bounds[LOOP_LAG_BUCKETS] = {
@@ -117,16 +118,25 @@ loop_set_slow_limit(struct loop *l, uint64_t us)
 void
 loop_note(struct loop *l, const char *text, size_t n)
 {
-	l->note = text;
-	l->note_n = n;
+	l->note_n = n < sizeof l->note ? n : sizeof l->note;
+	memcpy(l->note, text, l->note_n);
 }
 
 void
 loop_report(struct loop *l, int fd)
 {
+	char note[NOTE_MAX];
+
 	if (l->running == NULL)
 		return;
 	panic_print(fd, "callback in hand: %s\n", l->running);
+	if (l->note_n == 0)
+		return;
+	/* It may be a peer's words: they do not forge a line of the report. */
+	for (size_t i = 0; i < l->note_n; i++)
+		note[i] = l->note[i] >= ' ' && l->note[i] <= '~' ?
+		    l->note[i] : '?';
+	panic_print(fd, "working on: %.*s\n", (int)l->note_n, note);
 }
 
 /* ---- callbacks, measured ----------------------------------------------- */
@@ -135,7 +145,7 @@ static void
 loop_enter(struct loop *l, const char *name)
 {
 	l->running = name != NULL ? name : "?";
-	l->note = NULL;
+	l->note_n = 0;
 }
 
 /* The time at which one callback ends is that at which the next begins: one
@@ -154,9 +164,8 @@ loop_leave(struct loop *l)
 		return;
 	l->stats->slow_callbacks++;
 	log_warn("slow callback \"%s\" took %llu ms%s%.*s", l->running,
-	    (unsigned long long)took / 1000, l->note != NULL ? ": " : "",
-	    (int)(l->note_n < NOTE_SHOWN ? l->note_n : NOTE_SHOWN),
-	    l->note != NULL ? l->note : "");
+	    (unsigned long long)took / 1000, l->note_n > 0 ? ": " : "",
+	    (int)l->note_n, l->note);
 }
 
 /* ---- timers ------------------------------------------------------------ */
@@ -170,8 +179,11 @@ timer_is_running(const struct timer *t)
 void
 timer_start(struct loop *l, struct timer *t, uint64_t ms_from_now)
 {
-	uint64_t deadline = clock_ms() + ms_from_now;
+	uint64_t deadline;
 
+	/* The longest time-out that can be configured is for ever. */
+	if (__builtin_add_overflow(clock_ms(), ms_from_now, &deadline))
+		deadline = UINT64_MAX;
 	if (timer_is_running(t)) {
 		if (deadline >= t->slot_at) {
 			t->deadline = deadline;
@@ -315,23 +327,24 @@ loop_dispatch(struct loop *l)
 /* ---- the tick ---------------------------------------------------------- */
 
 static void
-loop_count_lag(struct loop *l)
+loop_count_lag(struct loop *l, uint64_t now_us)
 {
 	uint64_t lag;
 	unsigned i = 0;
 
 	if (l->polled_us == 0)
 		return;
-	lag = clock_precise_us() - l->polled_us;
+	lag = now_us - l->polled_us;
 	while (i < LOOP_LAG_BUCKETS && lag > loop_lag_bounds[i])
 		i++;
 	l->stats->lag[i]++;
 	l->stats->lag_us += lag;
 }
 
-/* How long the poll may sleep: not at all while work is queued. */
+/* How long the poll may sleep: not at all while work is queued. NOW_MS is not
+ * the tick's time: what the callbacks took is not slept once more. */
 static int
-loop_wait_ms(struct loop *l, int wait_ms)
+loop_wait_ms(struct loop *l, int wait_ms, uint64_t now_ms)
 {
 	uint64_t next, left;
 
@@ -341,7 +354,7 @@ loop_wait_ms(struct loop *l, int wait_ms)
 	next = wheel_next(&l->wheel);
 	if (next == UINT64_MAX)
 		return wait_ms;
-	left = next > clock_ms() ? next - clock_ms() : 0;
+	left = next > now_ms ? next - now_ms : 0;
 	if (left > INT32_MAX)
 		left = INT32_MAX;
 	return wait_ms >= 0 && (uint64_t)wait_ms < left ? wait_ms : (int)left;
@@ -350,19 +363,18 @@ loop_wait_ms(struct loop *l, int wait_ms)
 static void
 loop_poll(struct loop *l, int wait_ms)
 {
+	uint64_t now = clock_precise_us();
 	int n;
 
-	loop_count_lag(l);
+	loop_count_lag(l, now);
 	l->running = NULL;
-	n = epoll_wait(l->epoll, l->events, EVENTS, loop_wait_ms(l, wait_ms));
+	n = epoll_wait(l->epoll, l->events, EVENTS,
+	    loop_wait_ms(l, wait_ms, now / 1000));
+	ASSERT(n >= 0 || errno == EINTR);
 	clock_update();
 	l->polled_us = l->callback_us = clock_us();
-	if (n < 0) {
-		ASSERT(errno == EINTR);
-		n = 0;
-	}
-	l->n_events = n;
-	l->stats->events += (unsigned)n;
+	l->n_events = n > 0 ? n : 0;
+	l->stats->events += (unsigned)l->n_events;
 	loop_dispatch(l);
 }
 
@@ -370,6 +382,8 @@ void
 loop_tick(struct loop *l, int wait_ms)
 {
 	l->stats->ticks++;
+	/* What its owner did between two ticks is no callback's. */
+	l->callback_us = clock_precise_us();
 	wheel_run(&l->wheel, clock_ms(), loop_fire, l);
 	loop_run_queue(l, &l->pending);
 	loop_poll(l, l->stopping ? 0 : wait_ms);

@@ -74,8 +74,8 @@ void loop_stop(struct loop *l);
 /* A callback that runs longer is logged with its name and what it worked on
  * (loop_note); 0 switches that off. Default 50 ms. */
 void loop_set_slow_limit(struct loop *l, uint64_t us);
-/* Says what the running callback works on; TEXT must live as long as it runs
- * (a transaction's request line). Cleared before every callback. */
+/* Says what the running callback works on (a request line): what of it is
+ * shown is copied, and forgotten before the next callback. */
 void loop_note(struct loop *l, const char *text, size_t n);
 /* The name of what is running and its note, for the panic report. */
 void loop_report(struct loop *l, int fd);
