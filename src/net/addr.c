@@ -108,7 +108,8 @@ addr_parse_unix(struct str path, struct addr *out, struct err *e)
 {
 	*out = (struct addr){ .un = { .sun_family = AF_UNIX } };
 	if (path.n == 0)
-		return err_set(e, "unix: needs a path, such as unix:/run/x.sock");
+		return err_set(e, "unix: needs a path, such as "
+		    "unix:/run/x.sock");
 	if (path.n >= sizeof out->un.sun_path)
 		return err_set(e, "the path of a unix socket may have at most "
 		    "%zu bytes", sizeof out->un.sun_path - 1);
@@ -169,6 +170,10 @@ addr_cut(struct str s, struct str *host, struct str *port, struct err *e)
 			return err_set(e, "\"%.*s\": \"[\" without \"]\"",
 			    STR_ARG(s));
 		*host = str_slice(s, 1, end);
+		/* An IP-literal (RFC 3986 section 3.2.2), not a name. */
+		if (str_index(*host, ':', 0) == SIZE_MAX)
+			return err_set(e, "\"%.*s\": brackets are for IPv6 "
+			    "addresses, such as [::1]:80", STR_ARG(s));
 		s = str_slice(s, end + 1, s.n);
 		if (s.n == 0)
 			return true;
@@ -218,7 +223,7 @@ bool
 addr_parse_listen(struct str s, struct addr *out, struct err *e)
 {
 	struct str host, text;
-	uint16_t port;
+	uint16_t port = 0;
 
 	if (str_has_prefix(s, STR("unix:")))
 		return addr_parse_unix(str_slice(s, 5, s.n), out, e);
