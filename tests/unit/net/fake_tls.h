@@ -9,13 +9,14 @@
 #include "net/conn_socket.h"
 #include "net/tls_stream.h"
 
+#include <stdlib.h>
+
 struct tls_stream {
 	struct conn *conn;
 	char in[8192];
 	size_t in_at, in_n;
 	char *held;
 	size_t held_at, held_n;
-	unsigned goodbyes;
 	bool is_done;
 };
 
@@ -103,14 +104,16 @@ tls_stream_flush(struct tls_stream *s)
 enum tls_step
 tls_stream_write(struct tls_stream *s, const void *p, size_t n)
 {
-	char *held = malloc(s->held_n - s->held_at + n);
+	size_t left = s->held_n - s->held_at;
+	char *held = malloc(left + n);
 
-	memcpy(held, s->held + s->held_at, s->held_n - s->held_at);
-	memcpy(held + s->held_n - s->held_at, p, n);
-	s->held_n = s->held_n - s->held_at + n;
-	s->held_at = 0;
+	if (left > 0)
+		memcpy(held, s->held + s->held_at, left);
+	memcpy(held + left, p, n);
 	free(s->held);
 	s->held = held;
+	s->held_at = 0;
+	s->held_n = left + n;
 	return tls_stream_flush(s) ? TLS_DONE : TLS_BROKEN;
 }
 
