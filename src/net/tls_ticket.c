@@ -83,27 +83,30 @@ tls_ticket_init(const struct tls_ticket_key *key, unsigned char *iv,
 	    is_sealing) == 1 && EVP_MAC_CTX_set_params(mac, params) == 1;
 }
 
-/* -1: failed; 0: no such key, so a full handshake; 1: good; 2: good, but the
- * client is to get a ticket of the newest key. */
+/*
+ * -1: failed; 0: no such key, so a full handshake; 1: good; 2: good, but the
+ * client is to get another: for want of the newest key, or because tickets of
+ * TLS 1.3 are used once, lest connections be linked (RFC 8446 appendix C.4).
+ */
 static int
 tls_ticket_on_key(SSL *ssl, unsigned char *name, unsigned char *iv,
     EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int is_sealing)
 {
 	const struct tls_ticket_key *key = &current.key[0];
 
-	(void)ssl;
 	if (is_sealing) {
 		if (current.n == 0 || RAND_bytes(iv, 16) != 1)
 			return -1;
 		memcpy(name, key->name, sizeof key->name);
-	} else {
-		key = tls_ticket_find(name);
-		if (key == NULL)
-			return 0;
+		return tls_ticket_init(key, iv, cipher, mac, 1) ? 1 : -1;
 	}
-	if (!tls_ticket_init(key, iv, cipher, mac, is_sealing))
+	key = tls_ticket_find(name);
+	if (key == NULL)
+		return 0;
+	if (!tls_ticket_init(key, iv, cipher, mac, 0))
 		return -1;
-	return key == &current.key[0] ? 1 : 2;
+	return key == &current.key[0] && SSL_version(ssl) < TLS1_3_VERSION ?
+	    1 : 2;
 }
 
 /* Before a ticket is written: how long it is good is the keys' to say. */
