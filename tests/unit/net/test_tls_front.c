@@ -168,6 +168,11 @@ client_connect(struct world *w, struct client *c, struct tls_context *front,
 static void
 client_close(struct world *w, struct client *c)
 {
+	/* A ticket that TLS 1.2 renews is not announced. */
+	if (SSL_session_reused(c->ssl) && SSL_version(c->ssl) < TLS1_3_VERSION) {
+		SSL_SESSION_free(c->session);
+		c->session = SSL_get1_session(c->ssl);
+	}
 	/* OpenSSL forgets the session of a connection that just ends. */
 	SSL_set_shutdown(c->ssl, SSL_SENT_SHUTDOWN);
 	SSL_free(c->ssl);
