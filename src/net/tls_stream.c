@@ -338,23 +338,40 @@ tls_stream_on_ctrl(BIO *bio, int what, long n, void *p)
 	}
 }
 
-/* One for the process. OpenSSL makes it at run time only. */
-static BIO_METHOD *
-tls_stream_method(void)
+/*
+ * One BIO serves all streams of the process, as only one of them is at work at
+ * a time: a BIO of its own with its lock would cost each connection 216 bytes
+ * for a pointer. NULL: no memory.
+ */
+static BIO *
+tls_stream_bio(void)
 {
-	static BIO_METHOD *method;
-	BIO_METHOD *m = method;
+	static BIO *bio;
+	BIO_METHOD *m;
 
-	if (m != NULL)
-		return m;
+	if (bio != NULL)
+		return bio;
 	m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "conn");
 	if (m == NULL)
 		return NULL;
 	BIO_meth_set_write(m, tls_stream_on_write);
 	BIO_meth_set_read(m, tls_stream_on_read);
 	BIO_meth_set_ctrl(m, tls_stream_on_ctrl);
-	method = m;
-	return m;
+	bio = BIO_new(m);
+	if (bio == NULL)
+		BIO_meth_free(m);
+	else
+		BIO_set_init(bio, 1);
+	return bio;
+}
+
+/* Before every call of OpenSSL that may move bytes. What earlier calls left in
+ * the queue of errors would be taken for this one's. */
+static void
+tls_stream_enter(struct tls_stream *s)
+{
+	BIO_set_data(tls_stream_bio(), s);
+	ERR_clear_error();
 }
 
 /* ---- begin and end ----------------------------------------------------- */
@@ -411,19 +428,14 @@ tls_stream_new(struct conn *c, struct tls_context *ctx, const char *name,
     bool is_server)
 {
 	struct tls_stream *s = mem_zalloc(sizeof *s);
-	BIO_METHOD *method = tls_stream_method();
-	BIO *bio = method != NULL ? BIO_new(method) : NULL;
+	BIO *bio = tls_stream_bio();
 
 	s->magic = TLS_STREAM_MAGIC;
 	s->conn = c;
 	s->is_server = is_server;
 	s->ssl = SSL_new(ctx->ssl);
-	if (bio == NULL || s->ssl == NULL) {
-		BIO_free(bio);
+	if (bio == NULL || s->ssl == NULL || BIO_up_ref(bio) != 1)
 		goto fail;
-	}
-	BIO_set_data(bio, s);
-	BIO_set_init(bio, 1);
 	SSL_set_bio(s->ssl, bio, bio);
 	if (is_server)
 		SSL_set_accept_state(s->ssl);
@@ -494,7 +506,7 @@ tls_stream_handshake(struct tls_stream *s)
 	OBJ_CHECK(s, TLS_STREAM_MAGIC);
 	if (s->end != TLS_DONE)
 		return (enum tls_step)s->end;
-	ERR_clear_error();
+	tls_stream_enter(s);
 	s->room = 0;
 	rc = SSL_do_handshake(s->ssl);
 	if (rc != 1)
@@ -518,7 +530,7 @@ tls_stream_read(struct tls_stream *s, void *p, size_t cap, size_t *n)
 	*n = 0;
 	if (s->end != TLS_DONE)
 		return (enum tls_step)s->end;
-	ERR_clear_error();
+	tls_stream_enter(s);
 	do {
 		s->room = cap - *n;
 		rc = SSL_read_ex(s->ssl, (char *)p + *n, s->room, &got);
@@ -546,7 +558,7 @@ tls_stream_write(struct tls_stream *s, const void *p, size_t n)
 		return TLS_BROKEN;
 	if (n == 0)
 		return TLS_DONE;
-	ERR_clear_error();
+	tls_stream_enter(s);
 	s->is_composing = true;
 	s->at = s->fill = 0;
 	rc = SSL_write_ex(s->ssl, p, n, &taken);
@@ -604,7 +616,7 @@ tls_stream_close_notify(struct tls_stream *s)
 	    SSL_in_init(s->ssl))
 		return;
 	s->has_sent_close = true;
-	ERR_clear_error();
+	tls_stream_enter(s);
 	SSL_shutdown(s->ssl);
 	ERR_clear_error();
 	tls_stream_flush(s);
