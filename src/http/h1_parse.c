@@ -171,7 +171,8 @@ enum coding { CODING_NONE, CODING_CHUNKED, CODING_OTHER, CODING_MALFORMED };
 struct h1_facts {
 	int64_t length; /* -1: none */
 	enum coding coding;
-	bool has_host, has_upgrade;
+	unsigned hosts;
+	bool has_upgrade;
 	bool says_close, says_keep_alive, says_upgrade;
 	bool expects_continue, expects_other;
 };
@@ -250,9 +251,7 @@ static enum h1_refusal
 h1_read_field(struct h1_facts *f, enum field_id id, struct str value)
 {
 	if (id == FIELD_HOST) {
-		if (f->has_host)
-			return H1_MANY_HOSTS;
-		f->has_host = true;
+		f->hosts++;
 	} else if (id == FIELD_CONNECTION) {
 		h1_read_connection(f, value);
 	} else if (id == FIELD_CONTENT_LENGTH) {
@@ -432,7 +431,10 @@ h1_check_request(const struct h1_facts *f, int minor)
 
 	if (r != H1_OK)
 		return r;
-	if (!f->has_host && minor > 0)
+	/* RFC 9112 section 3.2 */
+	if (f->hosts > 1)
+		return H1_MANY_HOSTS;
+	if (f->hosts == 0 && minor > 0)
 		return H1_NO_HOST;
 	/* RFC 9110 section 10.1.1: HTTP/1.0 did not know it. */
 	return f->expects_other && minor > 0 ? H1_BAD_EXPECT : H1_OK;
