@@ -534,6 +534,10 @@ crowd_read_options(int argc, char **argv)
 	crowd.port = (uint16_t)atoi(argv[optind]);
 	crowd.request_n = (size_t)snprintf(crowd.request, sizeof crowd.request,
 	    "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", argv[optind + 1]);
+	if (crowd.request_n >= sizeof crowd.request) {
+		fprintf(stderr, "crowd: the path is too long\n");
+		exit(2);
+	}
 }
 
 int
