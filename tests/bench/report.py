@@ -40,9 +40,10 @@ BARS = [
     Bar("crowd-paced", "errors", "", "<=", 0),
     Bar("crowd-paced", "p99_us", "nginx", "<", 2.0),
     Bar("idle", "kib", "", "<=", 0.45),
-    # Those of connecting are spread over 10,000 requests: 3.001 is 3.
-    Bar("calls-static", "calls", "", "<=", 3.01),
-    Bar("calls-proxied", "calls", "", "<=", 7.01),
+    # Three and seven; what connecting, timers and the other processes call is
+    # spread over the 10,000 requests.
+    Bar("calls-static", "calls", "", "<=", 3.05),
+    Bar("calls-proxied", "calls", "", "<=", 7.05),
 ]
 COMPARE = {">=": operator.ge, "<=": operator.le, "<": operator.lt}
 
