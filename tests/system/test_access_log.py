@@ -135,4 +135,4 @@ def test_directory_is_missing(weir):
     done = w.command()
     assert done.returncode == 3
     assert "none/access.log" in done.stderr
-    assert "no such file or directory" in done.stderr
+    assert "does not exist" in done.stderr

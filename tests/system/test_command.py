@@ -40,7 +40,8 @@ def test_bad_usage(args):
 def test_schema_is_json_schema():
     schema = json.loads(run("--schema").stdout)
     assert "2020-12" in schema["$schema"]
-    assert "sites" in schema["properties"]
+    top = schema["$defs"][schema["$ref"].rpartition("/")[2]]
+    assert "sites" in top["properties"] and top["required"] == ["sites"]
 
 
 def test_manual_formats():
@@ -66,7 +67,9 @@ def test_test_as_json(weir):
     done = w.command("-t", "--format", "json")
     assert done.returncode == 1
     found = json.loads(done.stdout)
-    assert found[0]["code"] == "unknown-key" and found[0]["line"] > 0
+    assert found["errors"] >= 1
+    first = found["diagnostics"][0]
+    assert first["code"] == "unknown-key" and first["line"] == 3
 
 
 def test_strict_makes_warnings_fail(weir):
