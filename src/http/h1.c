@@ -107,12 +107,13 @@ h1_after_response(struct h1 *h)
 		h->state = H1_DRAIN;
 		return;
 	}
-	if (read_all && x->peer_closes && leftover_len(&h->out) == 0) {
+	if (read_all && x->peer_closes && leftover_len(&h->out) == 0 &&
+	    conn_is_flushed(&h->conn)) {
 		conn_close(&h->conn, CLOSE_DONE);
 		return;
 	}
 	h1_end_txn(h);
-	h1_linger(h);
+	h->state = H1_FLUSH;
 }
 
 /* ---- reading heads ----------------------------------------------------- */
@@ -176,24 +177,27 @@ h1_read_host(struct txn *t)
 	return true;
 }
 
-static bool
-h1_read_target(struct h1 *h, struct txn *t, const struct h1_request *r,
-    const char **word)
+/* What is wrong with the target and the host; H1_OK: nothing, and the site is
+ * chosen. */
+static enum h1_refusal
+h1_read_target(struct h1 *h, struct txn *t, const struct h1_request *r)
 {
-	enum target_status st = target_parse(t->arena, r->target,
-	    (enum encoded_slash)h1_conf(h)->encoded_slash, &t->req.target);
+	struct target *target = &t->req.target;
 
-	*word = "bad_target";
-	if (st != TARGET_OK)
-		return false;
-	if (t->req.target.form == TARGET_ASTERISK &&
-	    r->method != METHOD_OPTIONS)
-		return false;
+	if (target_split(r->target, target) != TARGET_OK)
+		return H1_BAD_TARGET;
+	if (target->form == TARGET_ASTERISK && r->method != METHOD_OPTIONS)
+		return H1_BAD_TARGET;
+	if (!h1_read_host(t))
+		return H1_BAD_HOST;
+	txn_choose_site(t);
+	if (target_decode(t->arena,
+	        (enum encoded_slash)h1_conf(h)->encoded_slash, target) !=
+	    TARGET_OK)
+		return H1_BAD_TARGET;
 	t->req.raw = r->target;
-	t->req.path = t->req.target.path;
-
-	*word = h1_refusal_word(H1_BAD_HOST);
-	return h1_read_host(t);
+	t->req.path = target->path;
+	return H1_OK;
 }
 
 static void
@@ -206,31 +210,30 @@ h1_begin(struct h1 *h, struct txn *t, struct str head)
 	};
 	struct h1_request r;
 	enum h1_refusal refusal;
-	const char *word;
 
 	head_init(&t->req.head, t->arena, 16);
 	refusal = h1_parse_request(head.p, head.n, &limits, &r, &t->req.head);
-	if (refusal != H1_OK) {
-		h1_refuse(h, t, h1_refusal_status(refusal),
-		    h1_refusal_word(refusal));
-		return;
-	}
+	if (refusal != H1_OK)
+		goto refused;
 	t->req.method = r.method;
 	t->req.method_name = r.method_name;
 	t->req.minor = (uint8_t)r.minor;
 	t->req.expects_continue = r.expect_continue;
 	t->req.wants_upgrade = r.upgrade;
 	h->x->peer_closes = r.minor == 0 ? !r.keep_alive : r.close;
-	if (!h1_read_target(h, t, &r, &word)) {
-		h1_refuse(h, t, 400, word);
-		return;
-	}
+	refusal = h1_read_target(h, t, &r);
+	if (refusal != H1_OK)
+		goto refused;
 	if (r.method == METHOD_TRACE) {
 		h1_refuse(h, t, 405, "trace");
 		return;
 	}
 	h1_body_init(&h->x->body, h, t, &r);
 	txn_begin(t);
+	return;
+
+refused:
+	h1_refuse(h, t, h1_refusal_status(refusal), h1_refusal_word(refusal));
 }
 
 /* A whole head stands at P; N bytes are there in all. */
@@ -247,12 +250,12 @@ h1_take_head(struct h1 *h, const char *p, size_t head_n, size_t n,
 	else if (n > head_n)
 		leftover_put(h->conn.net, &h->in, p + head_n, n - head_n);
 
-	h->beginning = true;
+	h->in_plan = true;
 	h->server->current = t;
 	loop_note(h->conn.net->loop, t->req.line.p, t->req.line.n);
 	h1_begin(h, t, head);
 	h->server->current = NULL;
-	h->beginning = false;
+	h->in_plan = false;
 }
 
 static void
@@ -262,11 +265,11 @@ h1_refuse_large(struct h1 *h, const char *p, size_t n)
 	enum h1_refusal why = in_line ? H1_LONG_TARGET : H1_LARGE_HEAD;
 	struct txn *t = h1_new_exchange(h, p, n < 256 ? n : 256);
 
-	h->beginning = true;
+	h->in_plan = true;
 	h1_refuse(h, t, h1_refusal_status(why), h1_refusal_word(why));
 	/* More of the head may still come: it has to be read before close. */
 	h->x->body.ended = false;
-	h->beginning = false;
+	h->in_plan = false;
 }
 
 /* Looks for a head in P..P+N. True: a transaction was begun. */
@@ -365,6 +368,20 @@ h1_drain(struct h1 *h)
 	return true;
 }
 
+/* False: not all of the response has left yet. */
+static bool
+h1_flush_last(struct h1 *h)
+{
+	if (!h1_flush(h)) {
+		conn_close(&h->conn, CLOSE_RESET);
+		return false;
+	}
+	if (leftover_len(&h->out) > 0)
+		return false;
+	h1_linger(h);
+	return true;
+}
+
 static void
 h1_discard_lingering(struct h1 *h)
 {
@@ -377,11 +394,23 @@ h1_discard_lingering(struct h1 *h)
 
 		if (st == CONN_AGAIN)
 			return;
+		/* It may still read what is held for it. */
+		if (st == CONN_EOF && !conn_is_flushed(&h->conn))
+			return;
 		if (st != CONN_OK) {
 			conn_close(&h->conn, CLOSE_DONE);
 			return;
 		}
 	}
+}
+
+/* The steps that were waited for; what they answer is written after them. */
+static void
+h1_continue(struct h1 *h)
+{
+	h->in_plan = true;
+	txn_continue(h->x->txn);
+	h->in_plan = false;
 }
 
 /* One step of the driver; false when nothing can move. */
@@ -393,6 +422,9 @@ h1_turn(struct h1 *h)
 	case H1_HEAD:
 		return h1_read_head(h);
 	case H1_BUSY:
+		h1_continue(h);
+		if (h->conn.closing)
+			return false;
 		switch (h1_respond(h)) {
 		case H1_DONE:
 			h1_after_response(h);
@@ -406,6 +438,8 @@ h1_turn(struct h1 *h)
 		UNREACHABLE();
 	case H1_DRAIN:
 		return h1_drain(h);
+	case H1_FLUSH:
+		return h1_flush_last(h);
 	case H1_LINGER:
 		h1_discard_lingering(h);
 		return false;
@@ -420,7 +454,8 @@ h1_set_deadline(struct h1 *h)
 {
 	const struct http_conf *conf = h1_conf(h);
 
-	if (h->state != H1_BUSY && h->state != H1_DRAIN)
+	if (h->state != H1_BUSY && h->state != H1_DRAIN &&
+	    h->state != H1_FLUSH)
 		return;
 	if (leftover_len(&h->out) > 0 || !h->conn.can_write)
 		conn_set_deadline(&h->conn, conf->send_timeout);
@@ -509,9 +544,9 @@ h1_on_timeout(struct conn *c)
 	case H1_HEAD:
 		t = h1_new_exchange(h, h->in.p + h->in.at,
 		    leftover_len(&h->in) < 256 ? leftover_len(&h->in) : 256);
-		h->beginning = true;
+		h->in_plan = true;
 		h1_refuse(h, t, 408, "header_timeout");
-		h->beginning = false;
+		h->in_plan = false;
 		h1_work(h);
 		return;
 	case H1_BUSY:
@@ -529,6 +564,9 @@ h1_on_timeout(struct conn *c)
 		return;
 	case H1_DRAIN:
 		conn_close(c, CLOSE_BODY_TIMEOUT);
+		return;
+	case H1_FLUSH:
+		conn_close(c, CLOSE_SEND_TIMEOUT);
 		return;
 	case H1_LINGER:
 		conn_close(c, CLOSE_DONE);
@@ -622,7 +660,16 @@ h1_on_send(struct txn *t)
 	struct h1 *h = t->carrier;
 
 	h->x->ready = true;
-	if (!h->beginning && !h->conn.closing)
+	if (!h->in_plan && !h->conn.closing)
+		loop_defer(h->conn.net->loop, &h->work);
+}
+
+static void
+h1_on_resume(struct txn *t)
+{
+	struct h1 *h = t->carrier;
+
+	if (!h->conn.closing)
 		loop_defer(h->conn.net->loop, &h->work);
 }
 
@@ -641,6 +688,7 @@ h1_on_abort(struct txn *t, enum close_reason why)
 static const struct transport h1_transport = {
 	.name = "HTTP/1.1",
 	.send = h1_on_send,
+	.resume = h1_on_resume,
 	.interim = h1_on_interim,
 	.abort = h1_on_abort
 };

@@ -16,6 +16,7 @@ enum h1_state {
 	H1_HEAD,   /* a part of a head is in `in` */
 	H1_BUSY,   /* `x` is worked on */
 	H1_DRAIN,  /* answered; the rest of the request's body is discarded */
+	H1_FLUSH,  /* answered; the rest of the response leaves, then FIN */
 	H1_LINGER  /* FIN sent; what still comes is discarded until EOF */
 };
 
@@ -68,9 +69,8 @@ struct h1 {
 	struct conn conn; /* first: the connection is the object */
 	uint32_t magic;
 	uint8_t state;          /* enum h1_state */
-	bool beginning : 1;     /* txn_begin is on the stack */
+	bool in_plan : 1;       /* steps of `x` are on the stack */
 	bool body_waiting : 1;  /* the body flow owes a wake */
-	bool stay : 1;          /* work was cut short to be fair */
 	uint32_t requests;
 	uint32_t scanned;       /* of the head in `in` */
 	struct server *server;

@@ -27,13 +27,17 @@ struct writer {
 
 /* ---- sending ----------------------------------------------------------- */
 
+typedef enum conn_status conn_write_fn(struct conn *c, const struct iovec *iov,
+    int n_iov, size_t *n);
+
 /*
  * Sends the leftover, the composed bytes and TAIL, in this order and with one
- * system call. What is not taken of the composed bytes becomes leftover; *TOOK
- * says how much of TAIL went. False: the connection failed.
+ * call of WRITE. What is not taken of the composed bytes becomes leftover;
+ * *TOOK says how much of TAIL went. False: the connection failed.
  */
 static bool
-writer_send(struct writer *w, struct str tail, size_t *took)
+writer_send_by(struct writer *w, conn_write_fn *write, struct str tail,
+    size_t *took)
 {
 	struct h1 *h = w->h;
 	struct net *net = h->conn.net;
@@ -51,7 +55,7 @@ writer_send(struct writer *w, struct str tail, size_t *took)
 	if (tail.n > 0)
 		iov[n++] = (struct iovec){ (char *)tail.p, tail.n };
 	if (n > 0 && h->conn.can_write &&
-	    conn_write(&h->conn, iov, n, &sent) == CONN_FAILED)
+	    write(&h->conn, iov, n, &sent) == CONN_FAILED)
 		return false;
 
 	w->sent += sent;
@@ -71,6 +75,12 @@ writer_send(struct writer *w, struct str tail, size_t *took)
 	w->buf.n = 0;
 	*took = sent;
 	return true;
+}
+
+static bool
+writer_send(struct writer *w, struct str tail, size_t *took)
+{
+	return writer_send_by(w, conn_write, tail, took);
 }
 
 bool
@@ -310,8 +320,8 @@ h1_send_span(struct writer *w, struct flow *body, const struct span *span,
 	if (span->p != NULL) {
 		alive = writer_send(w, str_of(span->p, n), &took);
 	} else {
-		alive = writer_send(w, str_of(NULL, 0), &took);
-		took = 0;
+		alive = writer_send_by(w, conn_write_more, str_of(NULL, 0),
+		    &took);
 		if (alive && writer_is_clear(w) && h->conn.can_write)
 			alive = conn_sendfile(&h->conn, span->fd, span->off, n,
 			    &took) != CONN_FAILED;

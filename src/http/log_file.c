@@ -27,12 +27,11 @@ log_file_get(struct conf_load *load, struct generation *g, const char *path,
     struct conf_pos pos)
 {
 	struct arena *a = conf_arena(load);
+	struct log_file **more, *f = log_file_find(g, str_from(path));
 	size_t n = g->n_log_files;
-	struct log_file **more, *f;
 
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(g->log_files[i]->path, path) == 0)
-			return g->log_files[i];
+	if (f != NULL)
+		return f;
 
 	/* Doubled at every power of two. */
 	if ((n & (n - 1)) == 0) {
@@ -48,6 +47,15 @@ log_file_get(struct conf_load *load, struct generation *g, const char *path,
 	f->pos = pos;
 	g->log_files[g->n_log_files++] = f;
 	return f;
+}
+
+struct log_file *
+log_file_find(const struct generation *g, struct str path)
+{
+	for (size_t i = 0; i < g->n_log_files; i++)
+		if (str_eq(str_from(g->log_files[i]->path), path))
+			return g->log_files[i];
+	return NULL;
 }
 
 size_t

@@ -29,6 +29,8 @@ struct log_file {
  * strings. */
 struct log_file *log_file_get(struct conf_load *load, struct generation *g,
     const char *path, struct conf_pos pos);
+/* NULL: G has none of that path. */
+struct log_file *log_file_find(const struct generation *g, struct str path);
 size_t log_file_count(const struct generation *g);
 struct log_file *log_file_at(const struct generation *g, size_t i);
 

@@ -174,8 +174,8 @@ static const struct conf_field site_fields[] = {
 	KEY_BLOCK(site_conf, http, struct http_conf, http_schema,
 	    .doc = "Protocol limits and timeouts over the top's. What is "
 	    "needed before the host is known (header_timeout, "
-	    "max_header_size, max_headers, max_target_size, encoded_slash) is "
-	    "that of the address's default site, or else of its first."),
+	    "max_header_size, max_headers, max_target_size) is that of "
+	    " the address's default site, or else of its first."),
 	KEY_BLOCKS(site_conf, routes, route_schema,
 	    .flags = CONF_REQUIRED | CONF_LOCAL,
 	    .doc = "What is done with requests: the first route that fits is "

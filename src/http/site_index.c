@@ -108,7 +108,7 @@ site_index_add_default(struct site_index_compile *c, const struct site *site)
 /* Settings that hold before the host is known, so only in the first site. */
 #define EARLY_SETTINGS \
 	EARLY(header_timeout) EARLY(max_header_size) EARLY(max_headers) \
-	EARLY(max_target_size) EARLY(encoded_slash)
+	EARLY(max_target_size)
 
 static void
 site_index_lint_early(struct site_index_compile *c, const struct site *site)

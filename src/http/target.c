@@ -254,12 +254,9 @@ target_take_query(struct str rest, struct target *out)
 }
 
 enum target_status
-target_parse(struct arena *a, struct str target, enum encoded_slash slash,
-    struct target *out)
+target_split(struct str target, struct target *out)
 {
-	struct path path = { .slash = slash };
 	struct str rest = target;
-	enum target_status st;
 	bool is_clean;
 	size_t n;
 
@@ -277,16 +274,34 @@ target_parse(struct arena *a, struct str target, enum encoded_slash slash,
 	if (!target_take_query(str_slice(rest, n, rest.n), out))
 		return TARGET_BAD;
 	out->raw_path = n > 0 ? str_slice(rest, 0, n) : STR("/");
-	out->path = out->raw_path;
 	if (is_clean)
-		return TARGET_OK;
+		out->path = out->raw_path;
+	return TARGET_OK;
+}
 
+enum target_status
+target_decode(struct arena *a, enum encoded_slash slash, struct target *t)
+{
+	struct path path = { .slash = slash };
+	enum target_status st;
+
+	if (t->path.p != NULL)
+		return TARGET_OK;
 	/* Nothing grows: an escape is at least as long as what it gives. */
-	path.p = arena_alloc(a, n + 1);
-	st = path_read(&path, out->raw_path);
+	path.p = arena_alloc(a, t->raw_path.n + 1);
+	st = path_read(&path, t->raw_path);
 	path.p[path.n] = '\0';
-	out->path = str_of(path.p, path.n);
+	t->path = str_of(path.p, path.n);
 	return st;
+}
+
+enum target_status
+target_parse(struct arena *a, struct str target, enum encoded_slash slash,
+    struct target *out)
+{
+	enum target_status st = target_split(target, out);
+
+	return st == TARGET_OK ? target_decode(a, slash, out) : st;
 }
 
 const char *

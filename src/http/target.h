@@ -43,6 +43,11 @@ enum target_status {
  */
 enum target_status target_parse(struct arena *a, struct str target,
     enum encoded_slash slash, struct target *out);
+/* The two halves of it: what to do with an encoded slash may depend on the
+ * authority. After the first, path is known only if it needs no decoding. */
+enum target_status target_split(struct str target, struct target *out);
+enum target_status target_decode(struct arena *a, enum encoded_slash slash,
+    struct target *t);
 const char *target_status_text(enum target_status s);
 
 /* "host[:port]" (RFC 3986 section 3.2.2, without userinfo and escapes): *HOST

@@ -21,8 +21,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static void txn_on_resume(struct task *task);
-
 struct txn *
 txn_new(struct server *s, const struct transport *tr, struct conn *c,
     void *carrier)
@@ -38,8 +36,6 @@ txn_new(struct server *s, const struct transport *tr, struct conn *c,
 	t->conn = c;
 	t->carrier = carrier;
 	t->began_us = clock_us();
-	t->resume.name = "txn_resume";
-	t->resume.run = txn_on_resume;
 	t->res.head_length = -1;
 	s->stats->in_flight++;
 	return t;
@@ -108,12 +104,17 @@ txn_answer(struct txn *t, int status)
 }
 
 void
+txn_choose_site(struct txn *t)
+{
+	t->site = site_index_find(t->conn->endpoint->owner, t->req.host);
+}
+
+void
 txn_begin(struct txn *t)
 {
 	const struct http_conf *http;
 
 	t->server->stats->requests++;
-	t->site = site_index_find(t->conn->endpoint->owner, t->req.host);
 	if (t->site == NULL) {
 		t->server->stats->unrouted++;
 		t->reason = "no_site";
@@ -154,26 +155,28 @@ txn_refuse(struct txn *t, int status, const char *word)
 	txn_answer(t, status);
 }
 
-static void
-txn_on_resume(struct task *task)
-{
-	struct txn *t = CONTAINER_OF(task, struct txn, resume);
-
-	OBJ_CHECK(t, TXN_MAGIC);
-	ASSERT(t->waiting);
-	t->waiting = false;
-	t->server->current = t;
-	loop_note(t->server->net->loop, t->req.line.p, t->req.line.n);
-	txn_run(t);
-	t->server->current = NULL;
-}
-
 void
 txn_resume(struct txn *t)
 {
 	OBJ_CHECK(t, TXN_MAGIC);
-	if (t->state == TXN_STEPS)
-		loop_defer(t->server->net->loop, &t->resume);
+	if (t->state != TXN_STEPS || t->resumed)
+		return;
+	t->resumed = true;
+	t->transport->resume(t);
+}
+
+void
+txn_continue(struct txn *t)
+{
+	OBJ_CHECK(t, TXN_MAGIC);
+	if (!t->resumed)
+		return;
+	ASSERT(t->waiting);
+	t->waiting = t->resumed = false;
+	t->server->current = t;
+	loop_note(t->server->net->loop, t->req.line.p, t->req.line.n);
+	txn_run(t);
+	t->server->current = NULL;
 }
 
 static void
@@ -193,7 +196,7 @@ txn_finish(struct txn *t, enum close_reason why)
 	if (t->state == TXN_FINISHED)
 		return;
 
-	task_cancel(&t->resume);
+	t->resumed = false;
 	if (why != CLOSE_DONE) {
 		t->server->stats->cut++;
 		if (t->reason == NULL)

@@ -93,6 +93,9 @@ struct transport {
 	/* The response head stands: write it and pull the body. Not inline:
 	 * may be called from within txn_begin. */
 	void (*send)(struct txn *t);
+	/* A step that waited may go on: call txn_continue at a safe place of
+	 * this tick, never from within this call. */
+	void (*resume)(struct txn *t);
 	/* Interim response (100, 103), with fields or NULL. */
 	void (*interim)(struct txn *t, int status, const struct head *head);
 	/* The response cannot be completed: cut so that the client can tell. */
@@ -122,8 +125,8 @@ struct txn {
 	const struct plan *plan;
 	unsigned at;  /* the step that runs */
 	void **slots; /* one per step, zero at first */
-	bool waiting;
-	struct task resume;
+	bool waiting; /* for txn_resume */
+	bool resumed; /* it came; txn_continue is owed */
 
 	/* Captures of the route's regular expression: pairs of offsets into
 	 * captured, count entries. */
@@ -152,12 +155,17 @@ struct txn {
 
 struct txn *txn_new(struct server *s, const struct transport *tr,
     struct conn *c, void *carrier);
-/* t->req is complete (head, target, host, body). Chooses site and route, runs
- * the plan. The response may be ready (transport->send called) on return. */
+/* By t->req.host; NULL: nobody has that name here. Before txn_begin, since the
+ * site's settings say how the rest of the request is read. */
+void txn_choose_site(struct txn *t);
+/* t->req is complete (head, target, host, body). Chooses the route, runs the
+ * plan. The response may be ready (transport->send called) on return. */
 void txn_begin(struct txn *t);
 /* As txn_begin for a request that was refused before it had a route: answers
  * with the built-in page of STATUS; WORD is for the log. */
 void txn_refuse(struct txn *t, int status, const char *word);
+/* Goes on after transport->resume; harmless when there was none. */
+void txn_continue(struct txn *t);
 /* The response was sent in full (OK) or the exchange ended early: runs cleanups
  * and LOG steps. The transport then calls txn_end at a safe place. */
 void txn_finish(struct txn *t, enum close_reason why);

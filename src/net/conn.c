@@ -138,7 +138,7 @@ conn_iov_len(const struct iovec *iov, int n_iov)
 
 enum conn_status
 conn_socket_write(struct conn *c, const struct iovec *iov, int n_iov,
-    size_t *n)
+    int flags, size_t *n)
 {
 	struct msghdr m = {
 		.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)n_iov
@@ -148,7 +148,7 @@ conn_socket_write(struct conn *c, const struct iovec *iov, int n_iov,
 	ASSERT(n_iov <= IOV_MAX);
 	*n = 0;
 	do
-		sent = sendmsg(c->io.fd, &m, MSG_NOSIGNAL);
+		sent = sendmsg(c->io.fd, &m, MSG_NOSIGNAL | flags);
 	while (sent < 0 && errno == EINTR);
 
 	if (sent >= 0) {
@@ -279,8 +279,9 @@ conn_write_tls(struct conn *c, const struct iovec *iov, int n_iov, size_t *n)
 	return *n > 0 ? CONN_OK : CONN_AGAIN;
 }
 
-enum conn_status
-conn_write(struct conn *c, const struct iovec *iov, int n_iov, size_t *n)
+static enum conn_status
+conn_write_flags(struct conn *c, const struct iovec *iov, int n_iov, int flags,
+    size_t *n)
 {
 	conn_check(c);
 	*n = 0;
@@ -289,7 +290,19 @@ conn_write(struct conn *c, const struct iovec *iov, int n_iov, size_t *n)
 		return CONN_AGAIN;
 	if (c->tls != NULL)
 		return conn_write_tls(c, iov, n_iov, n);
-	return conn_socket_write(c, iov, n_iov, n);
+	return conn_socket_write(c, iov, n_iov, flags, n);
+}
+
+enum conn_status
+conn_write(struct conn *c, const struct iovec *iov, int n_iov, size_t *n)
+{
+	return conn_write_flags(c, iov, n_iov, 0, n);
+}
+
+enum conn_status
+conn_write_more(struct conn *c, const struct iovec *iov, int n_iov, size_t *n)
+{
+	return conn_write_flags(c, iov, n_iov, MSG_MORE, n);
 }
 
 /* ---- files ------------------------------------------------------------- */

@@ -97,6 +97,10 @@ enum conn_status conn_read(struct conn *c, void *p, size_t cap, size_t *n);
  * even if the socket is full; can_write is false until they have left. */
 enum conn_status conn_write(struct conn *c, const struct iovec *iov, int n_iov,
     size_t *n);
+/* As conn_write; the caller has more to send at once, so that a short segment
+ * may wait for it. */
+enum conn_status conn_write_more(struct conn *c, const struct iovec *iov,
+    int n_iov, size_t *n);
 /* A range of a file: sendfile(2), or read and encrypted (through net->out). May
  * send less than LEN though can_write stays true: at most 256 KiB a call, then
  * the next connection's turn. A file that has become shorter is a failure. */

@@ -8,6 +8,6 @@
 enum conn_status conn_socket_read(struct conn *c, void *p, size_t cap,
     size_t *n);
 enum conn_status conn_socket_write(struct conn *c, const struct iovec *iov,
-    int n_iov, size_t *n);
+    int n_iov, int flags, size_t *n); /* FLAGS: MSG_MORE or 0 */
 
 #endif

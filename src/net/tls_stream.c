@@ -163,7 +163,7 @@ tls_stream_send(struct tls_stream *s, const struct iovec *iov, int n_iov)
 {
 	size_t sent = 0;
 
-	switch (conn_socket_write(s->conn, iov, n_iov, &sent)) {
+	switch (conn_socket_write(s->conn, iov, n_iov, 0, &sent)) {
 	case CONN_OK:
 		break;
 	case CONN_AGAIN:
@@ -587,7 +587,7 @@ tls_stream_flush(struct tls_stream *s)
 		};
 		size_t n = 0;
 
-		switch (conn_socket_write(c, &iov, 1, &n)) {
+		switch (conn_socket_write(c, &iov, 1, 0, &n)) {
 		case CONN_OK:
 			leftover_take(c->net, &s->out, n);
 			break;

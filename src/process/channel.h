@@ -15,7 +15,7 @@
 	MESSAGE(DRAIN,       "master to child", "finish what you have, then exit; value: ms") \
 	MESSAGE(STOP,        "master to child", "exit at once") \
 	MESSAGE(ERROR_LOG,   "master to child", "a descriptor for the error log") \
-	MESSAGE(LOG_FILE,    "master to child", "a descriptor for a log file; value: its index") \
+	MESSAGE(LOG_FILE,    "master to child", "a descriptor for the log file of that path") \
 	MESSAGE(TICKET_KEYS, "master to child", "struct tls_ticket_keys")
 
 enum message_type {
@@ -26,7 +26,7 @@ enum message_type {
 };
 const char *message_name(enum message_type t);
 
-#define CHANNEL_PAYLOAD 512
+#define CHANNEL_PAYLOAD 4096 /* a path */
 
 struct message {
 	uint32_t type; /* enum message_type */

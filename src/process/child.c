@@ -84,13 +84,14 @@ child_on_signal(void *arg, int signo)
 		child_drain(c);
 }
 
+/* Children of another generation may not have it. */
 static void
-child_on_log_file(struct child *c, uint64_t index, int fd)
+child_on_log_file(struct child *c, struct str path, int fd)
 {
-	struct generation *g = c->setup->config->generation;
+	struct log_file *f = log_file_find(c->setup->config->generation, path);
 
-	if (index < log_file_count(g))
-		log_file_replace(log_file_at(g, index), fd);
+	if (f != NULL)
+		log_file_replace(f, fd);
 	else
 		close(fd);
 }
@@ -111,8 +112,8 @@ child_on_message(struct channel *ch, const struct message *m, int fd)
 		dup2(fd, log_fd());
 		break;
 	case MESSAGE_LOG_FILE:
-		child_on_log_file(c, m->value, dup(fd));
-		break;
+		child_on_log_file(c, str_of(m->payload, m->size), fd);
+		return;
 	case MESSAGE_TICKET_KEYS:
 		if (m->size == sizeof(struct tls_ticket_keys)) {
 			struct tls_ticket_keys keys;

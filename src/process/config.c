@@ -74,11 +74,23 @@ static const struct conf_field error_log_fields[] = {
 	    .doc = "The least important lines that are written."),
 	KEY_END
 };
+/* Kept as it was resolved, so that -T shows which file is meant. */
+static void
+error_log_check(struct conf_load *load, void *block)
+{
+	struct error_log_conf *c = block;
+	struct str to = str_from(c->to);
+
+	if (!str_eq(to, STR("stderr")) && !str_has_prefix(to, STR("syslog")))
+		c->to = conf_path(load, conf_pos_of(c, &c->to), to);
+}
+
 static const struct conf_schema error_log_schema = {
 	.name = "error_log",
 	.size = sizeof(struct error_log_conf),
 	.fields = error_log_fields,
 	.shorthand = "to",
+	.check = error_log_check,
 	.doc = "The log of what goes wrong."
 };
 

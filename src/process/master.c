@@ -176,6 +176,16 @@ master_on_tickets(struct timer *t)
 
 static void master_reload(struct master *m);
 
+/* A HUP that came too early. */
+static void
+master_reload_again(struct master *m)
+{
+	if (!m->reload_again)
+		return;
+	m->reload_again = false;
+	master_reload(m);
+}
+
 static void
 master_end_reload(struct master *m, bool ok, const char *text)
 {
@@ -183,10 +193,7 @@ master_end_reload(struct master *m, bool ok, const char *text)
 	master_say(m, ok, text);
 	notify_send("READY=1\nSTATUS=%s",
 	    ok ? "serving" : "serving; the last reload failed");
-	if (m->reload_again) {
-		m->reload_again = false;
-		master_reload(m);
-	}
+	master_reload_again(m);
 }
 
 /* TEXT may live in the configuration that is refused. */
@@ -231,7 +238,7 @@ master_reload(struct master *m)
 
 	if (m->ending)
 		return;
-	if (m->next.arena != NULL) {
+	if (m->next.arena != NULL || m->family.starting != 0) {
 		m->reload_again = true;
 		return;
 	}
@@ -326,6 +333,7 @@ master_on_ready(void *arg, uint64_t generation)
 		    (int)getpid());
 		master_tell_parent(m, EXIT_FINE);
 		master_leave_terminal(m);
+		master_reload_again(m);
 		return;
 	}
 	master_end_reload(m, true, text);
@@ -387,10 +395,17 @@ master_end(struct master *m, bool drain)
 	notify_send("STOPPING=1\nSTATUS=%s", drain ? "draining" : "stopping");
 	m->ending = true;
 	timer_start(m->loop, &m->kill_timer, wait);
-	if (drain)
-		family_drain(&m->family);
-	else
+	if (!drain) {
 		family_stop(&m->family, 0);
+		return;
+	}
+	family_drain(&m->family);
+	/* Whoever connects from now on shall be refused, not wait for nobody;
+	 * unless a successor has the same sockets and serves. */
+	if (!upgrade_is_running(&m->upgrade)) {
+		listen_set_begin(m->sockets);
+		listen_set_sweep(m->sockets);
+	}
 }
 
 /* ---- logs -------------------------------------------------------------- */
@@ -415,7 +430,8 @@ master_reopen_logs(struct master *m)
 			log_error("%s; going on with the old file", e.text);
 			continue;
 		}
-		family_tell(&m->family, MESSAGE_LOG_FILE, i, NULL, 0, fd);
+		family_tell(&m->family, MESSAGE_LOG_FILE, 0, f->path,
+		    strlen(f->path), fd);
 		log_file_replace(f, fd);
 	}
 	master_say(m, true, "logs were reopened");

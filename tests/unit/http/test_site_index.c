@@ -159,11 +159,11 @@ index_warns_of_settings_that_come_too_late(void **state)
 {
 	(void)state;
 	GIVEN("hosts: a.example, http: {max_headers: 50}",
-	    "hosts: b.example, http: {encoded_slash: keep, max_headers: 50, "
-	    "max_body_size: 1g}", "hosts: c.example");
+	    "hosts: b.example, http: {max_target_size: 4k, max_headers: 50, "
+	    "max_body_size: 1g, encoded_slash: keep}", "hosts: c.example");
 	assert_int_equal(conf_warnings(l.load), 1);
-	expect_part(&l, "\"encoded_slash\" is needed before the host is known; "
-	    "that of the site at t.yaml:2 holds on this address");
+	expect_part(&l, "\"max_target_size\" is needed before the host is "
+	    "known; that of the site at t.yaml:2 holds on this address");
 	loaded_end(&l);
 }
 

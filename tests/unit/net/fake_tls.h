@@ -95,7 +95,7 @@ tls_stream_flush(struct tls_stream *s)
 
 	if (iov.iov_len == 0)
 		return true;
-	if (conn_socket_write(s->conn, &iov, 1, &n) == CONN_FAILED)
+	if (conn_socket_write(s->conn, &iov, 1, 0, &n) == CONN_FAILED)
 		return false;
 	s->held_at += n;
 	return true;

@@ -313,11 +313,12 @@ conn_socket_read(struct conn *c, void *p, size_t cap, size_t *n)
 
 enum conn_status
 conn_socket_write(struct conn *c, const struct iovec *iov, int n_iov,
-    size_t *n)
+    int flags, size_t *n)
 {
 	struct pipe *out = CONTAINER_OF(c, struct end, conn)->out;
 	size_t left = SIZE_MAX;
 
+	(void)flags;
 	*n = 0;
 	if (out->is_broken)
 		return CONN_FAILED;

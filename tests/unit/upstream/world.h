@@ -63,9 +63,8 @@ struct world {
 };
 
 static inline void
-on_resume(struct task *task)
+on_resume(struct txn *t)
 {
-	struct txn *t = CONTAINER_OF(task, struct txn, resume);
 	struct world *w = t->carrier;
 
 	w->resumed = true;
@@ -90,7 +89,7 @@ on_interim(struct txn *t, int status, const struct head *head)
 }
 
 static const struct transport transport = {
-	.name = "test", .interim = on_interim};
+	.name = "test", .resume = on_resume, .interim = on_interim};
 
 static inline enum flow_status
 feed_peek(struct flow *f, struct span *out)
@@ -201,7 +200,6 @@ world_end_txn(struct world *w)
 		c->fn(c->arg);
 	}
 	flow_close(t->res.body);
-	task_cancel(&t->resume);
 	arena_end(t->arena);
 	w->t = NULL;
 }
@@ -243,7 +241,6 @@ begin(struct world *w, const char *head)
 	t->carrier = w;
 	t->conn = arena_zalloc(a, sizeof *t->conn);
 	t->conn->peer.family = AF_INET;
-	t->resume.run = on_resume;
 	head_init(&t->req.head, a, 8);
 	assert_int_equal(h1_parse_request(head, strlen(head), &limits, &r,
 	    &t->req.head), H1_OK);
