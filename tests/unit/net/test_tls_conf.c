@@ -1,0 +1,118 @@
+/*
+ * The rows of `tls`: what is refused or doubted without a file being read.
+ */
+#include "tls_world.h"
+
+#define PAIR "certificates: [{certificate: ec.pem, key: ec.key}]"
+
+static void
+expect(const char *yaml, const char *message)
+{
+	struct arena *a = arena_new();
+	struct loaded l = load_yaml(a, yaml);
+
+	if (message == NULL)
+		expect_good(&l);
+	else
+		expect_message(&l, message);
+	arena_end(a);
+}
+
+static void
+defaults_are_as_documented(void **state)
+{
+	struct arena *a = arena_new();
+	struct loaded l = load_yaml(a, "sites: {a: {tickets: {}}}\n");
+	struct tls_conf *c = block_of_entry(&l.file->sites, "a");
+
+	(void)state;
+	expect_good(&l);
+	assert_int_equal(c->protocols.n, 2);
+	assert_string_equal(CONF_ITEM(&c->protocols, char *, 0), "TLSv1.2");
+	assert_string_equal(CONF_ITEM(&c->protocols, char *, 1), "TLSv1.3");
+	assert_false(c->self_signed);
+	assert_int_equal(c->tickets->rotate, 12 * 3600 * 1000);
+	assert_int_equal(c->tickets->lifetime, 24 * 3600 * 1000);
+	arena_end(a);
+}
+
+static void
+withdrawn_versions_are_refused_by_name(void **state)
+{
+	(void)state;
+	expect("sites: {a: {protocols: [TLSv1.1, TLSv1.2]}}\n",
+	    "TLSv1.1 is not spoken any more: RFC 8996 withdrew it; TLSv1.2 "
+	    "and TLSv1.3 are");
+	expect("sites: {a: {protocols: [TLSv1]}}\n", "RFC 8996 withdrew it");
+	expect("sites: {a: {protocols: [SSLv3]}}\n", "RFC 7568 withdrew it");
+	expect("sites: {a: {protocols: [TLS13]}}\n", "TLSv1.2 or TLSv1.3");
+	expect("sites: {a: {protocols: []}}\n",
+	    "without a protocol nobody can connect");
+	expect("sites: {a: {protocols: tlsv1.3}}\n", NULL);
+}
+
+static void
+ciphers_are_looked_up_one_by_one(void **state)
+{
+	(void)state;
+	expect("sites: {a: {ciphers: nonsense}}\n",
+	    "OpenSSL knows none of these ciphers: no cipher match");
+	expect("sites: {a: {ciphers: \"HIGH:ECDHE-RSA-AES128-GCM-SHA265\"}}\n",
+	    "OpenSSL knows no cipher \"ECDHE-RSA-AES128-GCM-SHA265\"");
+	expect("sites: {a: {ciphers: \"HIGH:TLS_AES_128_GCM_SHA256\"}}\n",
+	    "TLS_AES_128_GCM_SHA256 is a suite of TLS 1.3; this key is about "
+	    "TLS 1.2");
+	expect("sites: {a: {ciphers: "
+	    "\"ECDHE+AESGCM:!aNULL:!RC4:-DHE:+RSA:@STRENGTH\"}}\n", NULL);
+}
+
+static void
+a_site_has_either_certificates_or_a_self_signed_one(void **state)
+{
+	(void)state;
+	expect("sites: {a: {self_signed: on, " PAIR "}}\n",
+	    "a site has either certificates or a self-signed one");
+	expect("sites: {a: {self_signed: off, " PAIR "}}\n", NULL);
+}
+
+static void
+tickets_do_not_outlive_their_keys(void **state)
+{
+	(void)state;
+	expect("sites: {a: {tickets: {rotate: 1h, lifetime: 3h}}}\n",
+	    "tickets cannot live longer than 2h, twice as long as a key is "
+	    "in use");
+	expect("sites: {a: {tickets: {rotate: 1h, lifetime: 2h}}}\n", NULL);
+	expect("sites: {a: {tickets: {rotate: 7d, lifetime: 8d}}}\n", "7d");
+}
+
+static void
+certificates_and_keys_come_together(void **state)
+{
+	(void)state;
+	expect("sites: {a: {certificates: [{certificate: ec.pem}]}}\n",
+	    "lacks the key \"key\"");
+	expect("upstreams: {u: {certificate: ec.pem}}\n",
+	    "the certificate needs its key: add `key`");
+	expect("upstreams: {u: {key: ec.key}}\n",
+	    "the key needs its certificate: add `certificate`");
+	expect("upstreams: {u: {verify: off, ca: ca.pem}}\n",
+	    "nothing is verified, so `ca` has no effect");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(defaults_are_as_documented),
+		cmocka_unit_test(withdrawn_versions_are_refused_by_name),
+		cmocka_unit_test(ciphers_are_looked_up_one_by_one),
+		cmocka_unit_test(
+		    a_site_has_either_certificates_or_a_self_signed_one),
+		cmocka_unit_test(tickets_do_not_outlive_their_keys),
+		cmocka_unit_test(certificates_and_keys_come_together),
+	};
+
+	clock_update();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
