@@ -168,8 +168,7 @@ compile_site_tls(struct compile *c, struct site *site,
 
 	hosts = arena_alloc(a, (conf->hosts.n + 1) * sizeof *hosts);
 	for (CONF_EACH(struct host_pattern, h, &conf->hosts))
-		if (h->kind != HOST_REGEX)
-			hosts[n++] = h->written;
+		hosts[n++] = h->written;
 	site->tls = tls_context_new(c->load, conf->tls, hosts, n,
 	    STR("\x08http/1.1"));
 }

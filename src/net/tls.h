@@ -35,8 +35,10 @@ extern const struct conf_schema tls_schema; /* of struct tls_conf */
 /*
  * A context for one site. Certificates and keys are read through the load's
  * source; a pair that does not match, an expired certificate (a warning) and
- * the like are reported as diagnostics at their places. HOSTS are the names
- * for a self-signed certificate. ALPN is in wire format ("\x08http/1.1").
+ * the like are reported as diagnostics at their places. HOSTS are the site's as
+ * written: the names of a self-signed certificate ("~REGEX" is passed over),
+ * and what keeps its sessions apart from those of other sites. ALPN is in wire
+ * format ("\x08http/1.1").
  * NULL after an error. Freed by the load's arena's end.
  */
 struct tls_context *tls_context_new(struct conf_load *load,

@@ -82,7 +82,7 @@ struct tls_shared {
 	/* The last one made from files: sites that inherit `tls` as it is
 	 * come one after the other, often by the thousand. */
 	const struct tls_conf *conf;
-	SSL_CTX *ssl;
+	SSL_CTX *ssl; /* NULL: it failed, which was reported */
 	struct str alpn;
 	uint8_t certificates[TLS_SITE_ID]; /* a digest of them */
 	X509_STORE *trusted; /* the system's authorities */
@@ -199,19 +199,21 @@ tls_context_new_from_files(struct conf_load *load,
 {
 	struct arena *a = conf_arena(load);
 	struct tls_shared *s = tls_shared_of(load);
-	struct tls_context *c = arena_zalloc(a, sizeof *c);
+	struct tls_context *c;
 	SSL_CTX *ctx;
 
 	if (s->conf != conf || !str_eq(s->alpn, alpn)) {
 		ctx = tls_context_open_site(load, conf);
-		s->conf = NULL;
-		if (ctx == NULL || !tls_context_use_pairs(load, ctx, conf,
+		if (ctx != NULL && !tls_context_use_pairs(load, ctx, conf,
 		    s->certificates))
-			return NULL;
+			ctx = NULL; /* its arena ends it */
 		s->conf = conf;
 		s->ssl = ctx;
 		s->alpn = arena_str(a, alpn);
 	}
+	if (s->ssl == NULL)
+		return NULL;
+	c = arena_zalloc(a, sizeof *c);
 	c->ssl = s->ssl;
 	memcpy(c->site, s->certificates, sizeof c->site);
 	return c;

@@ -490,6 +490,9 @@ tls_stream_set_name(SSL *ssl, struct str name)
 static enum tls_step
 tls_stream_settle(struct tls_stream *s, enum tls_step step)
 {
+	/* The socket may be drained and yet there is something to be read. */
+	if (tls_stream_has_input(s) || s->end != TLS_DONE)
+		s->conn->can_read = true;
 	tls_stream_keep(s);
 	if (tls_stream_flush(s) || step == TLS_BROKEN || step == TLS_CLOSED)
 		return step;
@@ -539,8 +542,6 @@ tls_stream_read(struct tls_stream *s, void *p, size_t cap, size_t *n)
 	} while (rc == 1 && *n < cap && tls_stream_has_input(s));
 	if (rc != 1)
 		step = tls_stream_explain(s, rc);
-	if (tls_stream_has_input(s))
-		s->conn->can_read = true; /* there is more, if not there */
 	step = tls_stream_settle(s, step);
 	/* What came before the end is told first, the end the next time. */
 	return *n > 0 ? TLS_DONE : step;

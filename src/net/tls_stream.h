@@ -21,7 +21,13 @@ struct tls_stream *tls_stream_new(struct conn *c, struct tls_context *ctx,
 void tls_stream_end(struct tls_stream *s);
 
 enum tls_step tls_stream_handshake(struct tls_stream *s);
-/* One SSL_read; *N > 0 with TLS_DONE. */
+/*
+ * Plaintext of what was read ahead or can be read now, up to CAP; *N > 0 with
+ * TLS_DONE. Sets conn's can_read when something waits within, though the socket
+ * may be drained. TLS_CLOSED: close_notify, or a client's mere FIN between two
+ * records; a server's FIN without close_notify is TLS_BROKEN, for its response
+ * may have been cut short (RFC 9112 section 9.8).
+ */
 enum tls_step tls_stream_read(struct tls_stream *s, void *p, size_t cap,
     size_t *n);
 /* Encrypts all of P; what the socket does not take is held. */

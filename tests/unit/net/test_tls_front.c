@@ -2,6 +2,8 @@
  * Fronts: the site that a client names decides on everything, and a session is
  * resumed in any worker, but on its own site only.
  */
+#include "net/tls_front.c"
+
 #include "tls_world.h"
 
 static const char yaml[] =
@@ -169,7 +171,8 @@ static void
 client_close(struct world *w, struct client *c)
 {
 	/* A ticket that TLS 1.2 renews is not announced. */
-	if (SSL_session_reused(c->ssl) && SSL_version(c->ssl) < TLS1_3_VERSION) {
+	if (SSL_session_reused(c->ssl) &&
+	    SSL_version(c->ssl) < TLS1_3_VERSION) {
 		SSL_SESSION_free(c->session);
 		c->session = SSL_get1_session(c->ssl);
 	}
@@ -501,6 +504,54 @@ without_a_key_there_are_no_tickets(void **state)
 
 /* ---- the ClientHello --------------------------------------------------- */
 
+static void
+expect_name(const char *bytes, size_t n, enum tls_front_name kind,
+    const char *want)
+{
+	unsigned char *copy = mem_alloc(n + 1); /* its end is guarded */
+	char name[TLSEXT_MAXLEN_host_name];
+	size_t len = 0;
+
+	copy = mem_realloc(copy, n > 0 ? n : 1);
+	memcpy(copy, bytes, n);
+	assert_int_equal(tls_front_read_name(copy, n, name, &len), kind);
+	if (kind == TLS_NAME_GIVEN)
+		assert_true(str_eq(str_of(name, len), str_from(want)));
+	mem_free(copy);
+}
+
+#define EXPECT_NAME(bytes, kind, want) \
+	expect_name(bytes, sizeof(bytes) - 1, kind, want)
+
+static void
+a_server_name_is_read_strictly(void **state)
+{
+	char longest[5 + 256] = {1, 2, 0, 0, (char)255};
+
+	EXPECT_NAME("\0\4\0\0\1A", TLS_NAME_GIVEN, "a");
+	EXPECT_NAME("\0\6\0\0\3a.B", TLS_NAME_GIVEN, "a.b");
+	EXPECT_NAME("\0\5\0\0\2a.", TLS_NAME_GIVEN, "a");
+	EXPECT_NAME("\0\4\0\0\1.", TLS_NAME_GIVEN, "");
+	EXPECT_NAME("", TLS_NAME_BAD, NULL);
+	EXPECT_NAME("\0\3\0\0\0", TLS_NAME_BAD, NULL);
+	EXPECT_NAME("\0\4\0\0\1", TLS_NAME_BAD, NULL);
+	EXPECT_NAME("\0\4\0\0\2a", TLS_NAME_BAD, NULL);
+	EXPECT_NAME("\0\5\0\0\1a", TLS_NAME_BAD, NULL);
+	EXPECT_NAME("\0\4\1\0\1a", TLS_NAME_BAD, NULL);
+	EXPECT_NAME("\0\4\0\0\1ab", TLS_NAME_BAD, NULL);
+	EXPECT_NAME("\0\5\0\0\2a\0", TLS_NAME_BAD, NULL);
+	/* Two names of one type, which the section forbids. */
+	EXPECT_NAME("\0\10\0\0\1a\0\0\1b", TLS_NAME_BAD, NULL);
+
+	memset(longest + 5, 'x', 256);
+	expect_name(longest, 5 + 255, TLS_NAME_GIVEN,
+	    arena_memdup(((struct world *)*state)->arena, longest + 5, 255));
+	longest[1] = 3;
+	longest[3] = 1;
+	longest[4] = 0;
+	expect_name(longest, 5 + 256, TLS_NAME_BAD, NULL);
+}
+
 /* Every cut of a ClientHello waits, and every change of a byte is survived. */
 static void
 a_hello_may_be_cut_and_spoilt(void **state)
@@ -563,6 +614,7 @@ main(void)
 		FRONT_TEST(a_key_is_good_for_a_lifetime_after_its_use),
 		FRONT_TEST(a_ticket_says_how_long_it_is_good),
 		FRONT_TEST(without_a_key_there_are_no_tickets),
+		FRONT_TEST(a_server_name_is_read_strictly),
 		FRONT_TEST(a_hello_may_be_cut_and_spoilt),
 	};
 

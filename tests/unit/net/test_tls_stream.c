@@ -331,6 +331,7 @@ a_small_answer_is_one_read_and_one_write(void **state)
 	size_t n;
 
 	connect_to(w, w->ec);
+	expect_text(wire, &wire->client, &wire->server, "first");
 	wire->down.writes = wire->up.reads = 0;
 	end_write(&wire->client, "GET / HTTP/1.1\r\n\r\n");
 	end_wake(&wire->server);
@@ -364,7 +365,8 @@ what_waits_inside_can_be_read(void **state)
 		    TLS_DONE)
 			total += n;
 	assert_int_equal(total, strlen("oneand another"));
-	assert_int_equal(wire->up.reads, 1);
+	/* Once more in vain: it cannot know that the socket is drained. */
+	assert_true(wire->up.reads <= 2);
 }
 
 static void
@@ -387,6 +389,33 @@ a_full_socket_holds_records_back(void **state)
 	assert_string_equal(text, "ping");
 }
 
+/* A client need not wait before it sends its request. */
+static void
+what_comes_with_the_finished_message_can_be_read(void **state)
+{
+	struct world *w = *state;
+	struct wire *wire = w->wire;
+	char text[8] = "";
+	size_t n;
+
+	wire_connect(wire, w->client, w->ec, "a.test");
+	for (int i = 0; i < 5 && !wire->client.is_done; i++) {
+		end_shake(&wire->client);
+		if (!wire->client.is_done)
+			end_shake(&wire->server);
+	}
+	assert_true(wire->client.is_done);
+	end_write(&wire->client, "early");
+	end_shake(&wire->server);
+	assert_true(wire->server.is_done);
+	assert_true(wire->server.conn.can_read);
+	wire->up.reads = 0;
+	assert_int_equal(tls_stream_read(wire->server.s, text, sizeof text,
+	    &n), TLS_DONE);
+	assert_string_equal(text, "early");
+	assert_int_equal(wire->up.reads, 0);
+}
+
 /* ---- ends -------------------------------------------------------------- */
 
 static void
@@ -395,14 +424,21 @@ close_notify_comes_after_the_data(void **state)
 	struct world *w = *state;
 	struct wire *wire = w->wire;
 	char text[16];
+	size_t n;
 
 	connect_to(w, w->ec);
+	end_read(&wire->client, text, sizeof text); /* tickets */
 	end_write(&wire->server, "bye");
 	tls_stream_close_notify(wire->server.s);
 	tls_stream_close_notify(wire->server.s);
-	wire->down.is_closed = true;
-	assert_int_equal(end_read(&wire->client, text, sizeof text), 3);
-	assert_int_equal(wire->client.step, TLS_CLOSED);
+	end_wake(&wire->client);
+	assert_int_equal(tls_stream_read(wire->client.s, text, sizeof text,
+	    &n), TLS_DONE);
+	assert_int_equal(n, 3);
+	/* It came with the data, and the socket is silent from now on. */
+	assert_true(wire->client.conn.can_read);
+	assert_int_equal(tls_stream_read(wire->client.s, text, sizeof text,
+	    &n), TLS_CLOSED);
 	/* The other direction goes on. */
 	expect_text(wire, &wire->client, &wire->server, "still here");
 }
@@ -565,6 +601,7 @@ main(void)
 		STREAM_TEST(a_small_answer_is_one_read_and_one_write),
 		STREAM_TEST(what_waits_inside_can_be_read),
 		STREAM_TEST(a_full_socket_holds_records_back),
+		STREAM_TEST(what_comes_with_the_finished_message_can_be_read),
 		STREAM_TEST(close_notify_comes_after_the_data),
 		STREAM_TEST(a_client_may_just_go),
 		STREAM_TEST(a_server_must_say_that_it_ends),

@@ -243,7 +243,7 @@ struct pipe {
 	bool has_stuttered;
 	bool is_closed;  /* FIN */
 	bool is_broken;  /* RST */
-	unsigned writes, reads; /* calls that moved something */
+	unsigned writes, reads; /* calls */
 };
 
 struct end {
@@ -271,6 +271,8 @@ pipe_stutters(struct pipe *p)
 static inline void
 pipe_put(struct pipe *p, const void *bytes, size_t n)
 {
+	if (n == 0)
+		return;
 	if (n > p->cap - p->n) {
 		p->cap = 2 * (p->n + n);
 		p->p = mem_realloc(p->p, p->cap);
@@ -290,6 +292,7 @@ conn_socket_read(struct conn *c, void *p, size_t cap, size_t *n)
 {
 	struct pipe *in = CONTAINER_OF(c, struct end, conn)->in;
 
+	in->reads++;
 	if (in->is_broken)
 		return CONN_FAILED;
 	c->can_read = false;
@@ -302,7 +305,6 @@ conn_socket_read(struct conn *c, void *p, size_t cap, size_t *n)
 		*n = in->at_once;
 	memcpy(p, in->p + in->at, *n);
 	in->at += *n;
-	in->reads++;
 	if (in->at == in->n)
 		in->at = in->n = 0;
 	c->can_read = *n == cap || (in->is_closed && pipe_len(in) == 0);
@@ -320,6 +322,7 @@ conn_socket_write(struct conn *c, const struct iovec *iov, int n_iov,
 
 	(void)flags;
 	*n = 0;
+	out->writes++;
 	if (out->is_broken)
 		return CONN_FAILED;
 	if (out->most > 0)
@@ -337,7 +340,6 @@ conn_socket_write(struct conn *c, const struct iovec *iov, int n_iov,
 		left -= part;
 		*n += part;
 	}
-	out->writes++;
 	return CONN_OK;
 }
 
