@@ -374,7 +374,7 @@ a_full_socket_holds_records_back(void **state)
 {
 	struct world *w = *state;
 	struct wire *wire = w->wire;
-	char text[8] = "";
+	char text[16] = "";
 
 	connect_to(w, w->ec);
 	wire->up.most = 10;
@@ -387,6 +387,15 @@ a_full_socket_holds_records_back(void **state)
 	assert_true(tls_stream_is_flushed(wire->client.s));
 	assert_int_equal(end_read(&wire->server, text, sizeof text), 4);
 	assert_string_equal(text, "ping");
+
+	/* What comes later does not overtake it. */
+	wire->up.most = 10;
+	end_write(&wire->client, "ping");
+	wire->up.most = 0;
+	end_write(&wire->client, "pong");
+	assert_true(tls_stream_flush(wire->client.s));
+	assert_int_equal(end_read(&wire->server, text, sizeof text), 8);
+	assert_string_equal(text, "pingpong");
 }
 
 /* A client need not wait before it sends its request. */
