@@ -23,7 +23,7 @@ struct pool {
 	pthread_mutex_t mutex;
 	pthread_cond_t work;
 	struct list queued, finished; /* under the mutex */
-	bool ending;                  /* likewise */
+	bool ending;                  /* likewise; set by the loop */
 	uint64_t wait_us;             /* likewise; moved to stats by the loop */
 	size_t busy, limit;           /* the loop's own */
 	struct pool_stats *stats;
@@ -117,15 +117,23 @@ pool_on_wake(struct io *io, unsigned events)
 	pool_collect(p);
 }
 
-/* Threads take no signals: those are the loop's. */
+/*
+ * Threads take no signals: those are the loop's. Except those that a thread
+ * causes itself: blocked, they would kill the process without a report.
+ */
 static bool
 pool_start_threads(struct pool *p, unsigned threads, struct err *e)
 {
-	sigset_t all, before;
+	static const int own[] = {
+		SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT
+	};
+	sigset_t blocked, before;
 	int status = 0;
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
+	sigfillset(&blocked);
+	for (size_t i = 0; i < COUNT_OF(own); i++)
+		sigdelset(&blocked, own[i]);
+	pthread_sigmask(SIG_SETMASK, &blocked, &before);
 	while (p->n_threads < threads && status == 0) {
 		status = pthread_create(&p->threads[p->n_threads], NULL,
 		    pool_thread, p);
@@ -189,7 +197,8 @@ pool_end(struct pool *p)
 bool
 pool_submit(struct pool *p, struct job *j)
 {
-	if (p->busy >= p->limit) {
+	/* At the end there is no thread left to run it. */
+	if (p->busy >= p->limit || p->ending) {
 		p->stats->refused++;
 		return false;
 	}

@@ -27,10 +27,12 @@ struct pool_stats {
 };
 extern const struct counter_set pool_counters;
 
-/* THREADS 1..64. Signals are blocked in the threads. */
+/* THREADS 1..64. Signals are blocked in the threads, but for faults of their
+ * own. */
 struct pool *pool_new(struct loop *l, unsigned threads, size_t queue_limit,
     struct pool_stats *stats, struct err *e);
-/* Waits for running jobs; queued ones run too, their `done` is called. */
+/* Waits for running jobs; queued ones run too, their `done` is called. What
+ * these submit is refused. */
 void pool_end(struct pool *p);
 bool pool_submit(struct pool *p, struct job *j);
 size_t pool_busy(const struct pool *p); /* submitted and not yet done */
