@@ -34,6 +34,7 @@ struct file_flow {
 	uint64_t off, end;
 	uint64_t checked; /* up to here it was seen to be there */
 	bool from_start;
+	bool was_cold; /* pages were missing */
 	struct warm *warm; /* reading in the pool; NULL: no */
 };
 
@@ -137,6 +138,7 @@ file_flow_check(struct file_flow *ff)
 	case CUT:
 		return FLOW_FAIL;
 	case ABSENT:
+		ff->was_cold = true;
 		if (file_flow_warm(ff, to))
 			return FLOW_WAIT;
 		break;
@@ -180,7 +182,7 @@ file_flow_take(struct flow *f, size_t n)
 	/* Nothing could be sent: perhaps because nothing is there any more. */
 	if (n == 0)
 		ff->checked = ff->off;
-	if (ff->off == ff->end && ff->from_start &&
+	if (ff->off == ff->end && ff->from_start && !ff->was_cold &&
 	    ff->end == ff->file->size && ff->end <= RESIDENT_MAX)
 		ff->file->resident_until = clock_ms() + RESIDENT_MS;
 }
