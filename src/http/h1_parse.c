@@ -11,6 +11,8 @@
 #include "base/compiler.h"
 #include "base/panic.h"
 
+#include <endian.h>
+
 /* RFC 9112 section 3 has servers answer 501 to a method longer than any they
  * know; the longest that is registered has 17 letters. */
 #define METHOD_MAX 32
@@ -105,16 +107,29 @@ h1_take_end(const char **p)
 
 #define EACH_BYTE 0x0101010101010101u
 
-/* Whether one of eight bytes is below LEAST or a DEL. The borrow of a byte
- * that is below can only spoil those above it, so the answer is exact. */
-static inline bool
-h1_has_control(uint64_t w, unsigned char least)
+/*
+ * Of eight bytes those that are below LEAST or a DEL, as their highest bits.
+ * The borrow of such a byte can spoil only those after it, so that the first is
+ * exact.
+ */
+static inline uint64_t
+h1_controls(uint64_t w, unsigned char least)
 {
 	uint64_t below = (w - EACH_BYTE * least) & ~w;
 	uint64_t del = w ^ EACH_BYTE * 0x7f;
 
 	del = (del - EACH_BYTE) & ~del;
-	return ((below | del) & EACH_BYTE * 0x80) != 0;
+	return (below | del) & EACH_BYTE * 0x80;
+}
+
+/* The first byte in memory is the lowest, whatever the machine. */
+static inline uint64_t
+h1_load(const char *p)
+{
+	uint64_t w;
+
+	memcpy(&w, p, sizeof w);
+	return le64toh(w);
 }
 
 static inline const char *
@@ -129,16 +144,18 @@ h1_skip(const char *p, enum field_char what)
 static inline const char *
 h1_skip_value(const char *p, const char *end)
 {
-	uint64_t w;
+	while (end - p >= 8) {
+		uint64_t stop = h1_controls(h1_load(p), 0x20);
 
-	for (; end - p >= 8; p += 8) {
-		memcpy(&w, p, 8);
-		if (!h1_has_control(w, 0x20))
+		if (stop == 0) {
+			p += 8;
 			continue;
-		/* A HTAB is a control that may be there. */
-		for (int i = 0; i < 8; i++)
-			if (!field_char_is(p[i], FIELD_CHAR_VALUE))
-				return p + i;
+		}
+		p += __builtin_ctzll(stop) / 8;
+		/* The one control that may be there. */
+		if (*p != '\t')
+			return p;
+		p++;
 	}
 	return h1_skip(p, FIELD_CHAR_VALUE);
 }
@@ -147,12 +164,12 @@ h1_skip_value(const char *p, const char *end)
 static inline const char *
 h1_skip_target(const char *p, const char *end)
 {
-	uint64_t w;
-
 	for (; end - p >= 8; p += 8) {
-		memcpy(&w, p, 8);
-		if (h1_has_control(w, 0x21) || (w & EACH_BYTE * 0x80) != 0)
-			break;
+		uint64_t w = h1_load(p);
+		uint64_t stop = h1_controls(w, 0x21) | (w & EACH_BYTE * 0x80);
+
+		if (stop != 0)
+			return p + __builtin_ctzll(stop) / 8;
 	}
 	return h1_skip(p, FIELD_CHAR_VISIBLE);
 }

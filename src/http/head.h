@@ -47,9 +47,10 @@ unsigned head_count(const struct head *h, enum field_id id);
  * head's arena when there is more than one. p == NULL: none. */
 struct str head_joined(const struct head *h, enum field_id id);
 
+/* A head that never had a field has no memory for them, either. */
 #define HEAD_EACH(f, h) \
-	for (const struct field *f = (h)->fields; f < (h)->fields + (h)->n; \
-	     f++) \
+	for (const struct field *f = (h)->fields; \
+	     f != NULL && f < (h)->fields + (h)->n; f++) \
 		if (!f->removed)
 
 #endif
