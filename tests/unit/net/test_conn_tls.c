@@ -107,14 +107,37 @@ what_tls_has_decrypted_stays_readable(void **state)
 	size_t n;
 
 	start(w, &o, some_tls);
-	say(far, "Habcdef");
+	say(far, "H");
 	tick(w);
+	say(far, "abcdef");
+	tick(w);
+	/* The socket is drained by the first read. */
 	expect_read(&o, 3, "abc");
 	assert_true(o.conn.can_read);
 	expect_read(&o, 3, "def");
 	assert_true(o.conn.can_read);
 	assert_int_equal(conn_read(&o.conn, &c, 1, &n), CONN_AGAIN);
 	assert_false(o.conn.can_read);
+	end(w, &o, far);
+}
+
+static void
+a_drained_socket_is_not_asked_again_before_its_event(void **state)
+{
+	struct world *w = *state;
+	int far;
+	struct owner o = open_pair(&far);
+	char c;
+	size_t n;
+
+	start(w, &o, some_tls);
+	say(far, "Habc");
+	tick(w);
+	expect_read(&o, 100, "abc");
+	say(far, "d");
+	assert_int_equal(conn_read(&o.conn, &c, 1, &n), CONN_AGAIN);
+	tick(w);
+	expect_read(&o, 100, "d");
 	end(w, &o, far);
 }
 
@@ -327,6 +350,7 @@ main(void)
 		TEST(a_dialled_handshake_that_breaks_is_told),
 		TEST(the_handshake_runs_before_the_owner_is_told),
 		TEST(what_tls_has_decrypted_stays_readable),
+		TEST(a_drained_socket_is_not_asked_again_before_its_event),
 		TEST(plain_http_on_a_tls_port_is_a_failed_handshake),
 		TEST(a_peer_that_leaves_in_the_handshake_has_failed_it),
 		TEST(a_handshake_has_its_time),

@@ -479,6 +479,26 @@ a_unix_socket_that_answers_is_refused(void **state)
 	close(other);
 }
 
+/* It cannot be asked by a stream socket, and is not dead for that. */
+static void
+a_unix_socket_of_another_kind_is_refused(void **state)
+{
+	struct world *w = *state;
+	struct listen_set *s = listen_set_new();
+	struct endpoint ep = unix_endpoint(w);
+	int other = socket(AF_UNIX, SOCK_DGRAM, 0);
+	struct err e;
+
+	assert_int_equal(bind(other, &ep.addr.sa, ep.addr.len), 0);
+	listen_set_begin(s);
+	assert_false(listen_set_open(s, &ep, 1, &e));
+	assert_non_null(strstr(e.text, "cannot bind: address already in use"));
+	listen_set_rollback(s);
+	listen_set_end(s);
+	assert_int_equal(unlink(ep.addr.un.sun_path), 0);
+	close(other);
+}
+
 static void
 a_path_that_is_no_socket_is_left_alone(void **state)
 {
@@ -597,17 +617,17 @@ what_an_upgrade_does_not_name_stays_with_the_old_instance(void **state)
 	struct err e;
 
 	listen_set_begin(s);
-	assert_true(listen_set_open(s, &ep, 3, &e));
+	assert_true(listen_set_open(s, &ep, 4, &e));
 	assert_true(listen_set_open(s, &un, 1, &e));
 	listen_set_sweep(s);
 	assert_true(listen_set_adopt(next, inherit(w, s), &e));
 	listen_set_begin(next);
-	assert_true(listen_set_open(next, &fewer, 1, &e));
+	assert_true(listen_set_open(next, &fewer, 2, &e));
 	listen_set_sweep(next);
-	assert_true(option(ep.fds[2], SOL_SOCKET, SO_ACCEPTCONN));
+	assert_true(option(ep.fds[3], SOL_SOCKET, SO_ACCEPTCONN));
 	assert_int_equal(access(un.addr.un.sun_path, F_OK), 0);
-	/* The third socket is nobody's when the old instance drains. */
-	expect_only_first(&ep, 1);
+	/* The others are nobody's when the old instance drains. */
+	expect_only_first(&ep, 2);
 	listen_set_end(next);
 	listen_set_end(s);
 }
@@ -703,6 +723,7 @@ main(void)
 		TEST(a_unix_path_lives_as_long_as_its_socket),
 		TEST(a_dead_unix_socket_is_taken_over),
 		TEST(a_unix_socket_that_answers_is_refused),
+		TEST(a_unix_socket_of_another_kind_is_refused),
 		TEST(a_path_that_is_no_socket_is_left_alone),
 		TEST(only_the_process_that_made_a_path_removes_it),
 		TEST(a_path_that_is_another_by_now_is_not_removed),
