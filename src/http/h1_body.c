@@ -175,6 +175,8 @@ h1_body_peek(struct flow *f, struct span *out)
 			break;
 		case CONN_AGAIN:
 			b->h1->body_waiting = true;
+			conn_set_deadline(&b->h1->conn,
+			    h1_conf(b->h1)->body_timeout);
 			return FLOW_WAIT;
 		case CONN_EOF:
 			if (b->kind != H1_BODY_RAW)

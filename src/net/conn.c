@@ -90,6 +90,12 @@ conn_failure(const struct conn *c)
 	}
 }
 
+int
+conn_errno(const struct conn *c)
+{
+	return c->error < FAILURE_TLS ? c->error : 0;
+}
+
 /* ---- the socket -------------------------------------------------------- */
 
 enum conn_status

@@ -111,6 +111,8 @@ enum conn_status conn_sendfile(struct conn *c, int fd, uint64_t off,
 bool conn_is_flushed(const struct conn *c);
 /* Why the last call said CONN_FAILED, or dialling failed; static or short. */
 const char *conn_failure(const struct conn *c);
+/* Its errno; 0: it is not the socket's (TLS, a file that became shorter). */
+int conn_errno(const struct conn *c);
 
 void conn_set_deadline(struct conn *c, uint64_t ms_from_now); /* 0: none */
 

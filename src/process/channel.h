@@ -15,6 +15,7 @@
 	MESSAGE(DRAIN,       "master to child", "finish what you have, then exit; value: ms") \
 	MESSAGE(STOP,        "master to child", "exit at once") \
 	MESSAGE(ERROR_LOG,   "master to child", "a descriptor for the error log") \
+	MESSAGE(STDERR,      "master to child", "a descriptor in place of the terminal") \
 	MESSAGE(LOG_FILE,    "master to child", "a descriptor for the log file of that path") \
 	MESSAGE(TICKET_KEYS, "master to child", "struct tls_ticket_keys")
 

@@ -111,6 +111,9 @@ child_on_message(struct channel *ch, const struct message *m, int fd)
 	case MESSAGE_ERROR_LOG:
 		dup2(fd, log_fd());
 		break;
+	case MESSAGE_STDERR:
+		dup2(fd, STDERR_FILENO);
+		break;
 	case MESSAGE_LOG_FILE:
 		child_on_log_file(c, str_of(m->payload, m->size), fd);
 		return;

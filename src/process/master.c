@@ -285,6 +285,8 @@ master_leave_terminal(struct master *m)
 	if (null < 0)
 		return;
 	dup2(null, STDERR_FILENO);
+	/* Whoever waits for the end of our output must not wait for theirs. */
+	family_tell(&m->family, MESSAGE_STDERR, 0, NULL, 0, null);
 	close(null);
 }
 

@@ -17,6 +17,8 @@
 #include "http/server.h"
 #include "upstream/idle.h"
 
+#include <errno.h>
+
 #define EXCHANGE_MAGIC 0xE8C4A26Eu
 
 struct exchange {
@@ -369,25 +371,21 @@ exchange_pass_over(struct exchange *x, enum exchange_cause cause,
 	x->addrs_left = b->group->servers[x->server].n_addrs;
 }
 
-/* A failed connection has words only; these are the ones that operators tell
- * apart. */
 static enum exchange_cause
 exchange_cause_of(const struct conn *c)
 {
-	static const struct {
-		struct str part;
-		enum exchange_cause cause;
-	} rows[] = {
-		{STR_INIT("refused"), CAUSE_REFUSED},
-		{STR_INIT("timed out"), CAUSE_TIMEOUT},
-		{STR_INIT("reset"), CAUSE_RESET},
-	};
-	struct str words = str_from(conn_failure(c));
-
-	for (size_t i = 0; i < COUNT_OF(rows); i++)
-		if (str_contains(words, rows[i].part))
-			return rows[i].cause;
-	return conn_is_tls(c) ? CAUSE_TLS : CAUSE_UNREACHABLE;
+	switch (conn_errno(c)) {
+	case 0:
+		return CAUSE_TLS;
+	case ECONNREFUSED:
+		return CAUSE_REFUSED;
+	case ECONNRESET:
+		return CAUSE_RESET;
+	case ETIMEDOUT:
+		return CAUSE_TIMEOUT;
+	default:
+		return CAUSE_UNREACHABLE;
+	}
 }
 
 static void

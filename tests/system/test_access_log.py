@@ -30,11 +30,11 @@ def line(w):
 
 def test_combined(weir):
     w = weir(SITE % "buffer: 0")
-    w.get("/x?y=1", {"User-Agent": 'say "hi"\x7f', "Referer": "http://r/"})
+    w.get("/x?y=1", {"User-Agent": 'say "hi"\x85', "Referer": "http://r/"})
     assert re.fullmatch(
         r'127\.0\.0\.1 - - \[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\] '
         r'"GET /x\?y=1 HTTP/1\.1" 200 3 "http://r/" '
-        r'"say \\x22hi\\x22\\x7F"\n', line(w), re.I)
+        r'"say \\x22hi\\x22\\x85"\n', line(w))
 
 
 def test_common(weir):
@@ -117,14 +117,14 @@ def test_requests_cannot_forge_lines(weir):
 def test_full_disk_loses_lines_not_requests(weir):
     w = weir("""
         admin: 127.0.0.1:{port1}
-        access_log: {to: /dev/full, buffer: 0}
+        access_log: {to: /dev/full, buffer: 4k}
         sites: [{listen: {port}, routes: [{respond: 204}]}]
     """)
-    for _ in range(20):
+    for _ in range(200):
         assert w.get().status == 204
     metrics = w.get("/metrics", port="port1").text
     lost = re.search(r"^weir_access_log_lost\w* (\d+)$", metrics, re.M)
-    assert int(lost.group(1)) == 20
+    assert 0 < int(lost.group(1)) <= 200
 
 
 def test_directory_is_missing(weir):

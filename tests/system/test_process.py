@@ -333,7 +333,7 @@ def test_second_master_is_refused(weir):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to change users")
 def test_workers_give_up_root(weir):
-    w = weir("user: nobody\n" + SITE)
+    w = weir("    user: nobody" + SITE)
     for pid in w.children():
         status = pathlib.Path("/proc/%d/status" % pid).read_text()
         uid = [l.split()[1:] for l in status.splitlines()
