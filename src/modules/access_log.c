@@ -31,8 +31,8 @@ static const struct conf_field access_log_fields[] = {
 	    "never waited for.",
 	    .example = "/var/log/weir/access.log"),
 	KEY_TEXT(access_log_conf, format, .dflt = "combined",
-	    .doc = "The form of a line: combined, common, json, the name of one "
-	    "in log_formats, or itself a string with variables. Numbers of "
+	    .doc = "The form of a line: combined, common, json, the name of "
+	    "one in log_formats, or itself a string with variables. Numbers of "
 	    "json are numbers, times are in seconds, and what a request does "
 	    "not have is left out.",
 	    .example = "json"),

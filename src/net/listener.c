@@ -34,6 +34,11 @@ static const struct conf_field listen_fields[] = {
 	KEY_BOOL(listen_conf, reuse, .dflt = "on",
 	    .doc = "Every worker has a socket and a queue of its own "
 	    "(SO_REUSEPORT); off: all accept from one."),
+	KEY_LIST(listen_conf, trusted, conf_type_cidr,
+	    .doc = "Addresses and networks of proxies before this one. What "
+	    "they say in X-Forwarded-* fields is believed and passed on, with "
+	    "their own address added; from everybody else it is dropped.",
+	    .example = "[10.0.0.0/8]"),
 	KEY_END
 };
 
@@ -55,6 +60,17 @@ struct listener {
 	struct timer resume;
 	struct task reap;
 };
+
+bool
+endpoint_trusts(const struct endpoint *ep, const struct peer *peer)
+{
+	const struct conf_list *trusted = &ep->conf->trusted;
+
+	for (CONF_EACH(const struct cidr, c, trusted))
+		if (cidr_contains(c, peer))
+			return true;
+	return false;
+}
 
 enum accept_failure {
 	ACCEPT_NONE,    /* the queue is empty */

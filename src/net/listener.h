@@ -13,6 +13,7 @@ struct listen_conf {
 	int64_t backlog;
 	int steer; /* enum listen_steer */
 	bool reuse; /* off: one socket that all workers accept from */
+	struct conf_list trusted; /* struct cidr: proxies before us */
 };
 extern const struct conf_schema listen_schema; /* an entry of `listeners` */
 
@@ -29,6 +30,9 @@ struct endpoint {
 	int *fds; /* n_fds sockets, [worker]; owned by the master's listen_set */
 	size_t n_fds;
 };
+
+/* Whether PEER is a proxy that may say whom it speaks for. */
+bool endpoint_trusts(const struct endpoint *ep, const struct peer *peer);
 
 /*
  * All sockets of an instance, over generations: kept while a generation names

@@ -7,6 +7,7 @@
 #include "upstream/forward.h"
 
 #include "base/panic.h"
+#include "net/listener.h"
 
 /* ---- rows -------------------------------------------------------------- */
 
@@ -223,24 +224,36 @@ forward_host(const struct txn *t)
 	return head_value(&t->req.head, FIELD_HOST);
 }
 
-/* What says where a request comes from is ours to say: a client could lie. */
+/* What says where a request comes from is ours to say: a client could lie. What
+ * a proxy before us says in fields that we do not write is kept. */
 static bool
-forward_is_ours(enum field_id id)
+forward_is_ours(enum field_id id, bool is_trusted)
 {
-	return id == FIELD_HOST || id == FIELD_EXPECT ||
-	    id == FIELD_FORWARDED || id == FIELD_X_REAL_IP ||
-	    id == FIELD_X_FORWARDED_FOR || id == FIELD_X_FORWARDED_HOST ||
-	    id == FIELD_X_FORWARDED_PORT || id == FIELD_X_FORWARDED_PROTO;
+	switch ((int)id) {
+	case FIELD_HOST:
+	case FIELD_EXPECT:
+	case FIELD_X_FORWARDED_FOR:
+	case FIELD_X_FORWARDED_HOST:
+	case FIELD_X_FORWARDED_PROTO:
+		return true;
+	case FIELD_FORWARDED:
+	case FIELD_X_FORWARDED_PORT:
+	case FIELD_X_REAL_IP:
+		return !is_trusted;
+	default:
+		return false;
+	}
 }
 
 static void
 forward_client_fields(const struct txn *t, const struct forward_edits *e,
-    struct buf *out)
+    bool is_trusted, struct buf *out)
 {
 	struct str named = forward_named_fields(&t->req.head);
 
 	HEAD_EACH(f, &t->req.head) {
-		if (forward_is_ours(f->id) || forward_is_hop(f, named) ||
+		if (forward_is_ours(f->id, is_trusted) ||
+		    forward_is_hop(f, named) ||
 		    forward_is_dropped(e, f->id, f->name))
 			continue;
 		/* CGI-like upstreams cannot tell "_" from "-", so such a name
@@ -254,20 +267,32 @@ forward_client_fields(const struct txn *t, const struct forward_edits *e,
 
 static void
 forward_origin(const struct txn *t, const struct forward_edits *e,
-    struct str host, struct buf *out)
+    bool is_trusted, struct str host, struct buf *out)
 {
+	static const struct head nothing;
+	const struct head *said = is_trusted ? &t->req.head : &nothing;
+	struct str proto = head_value(said, FIELD_X_FORWARDED_PROTO);
+	struct str said_host = head_value(said, FIELD_X_FORWARDED_HOST);
+	struct str chain = head_joined(said, FIELD_X_FORWARDED_FOR);
 	char text[PEER_TEXT];
 	struct buf ip = buf_fixed(text, sizeof text);
 
 	if (!e->drops[FIELD_X_FORWARDED_FOR]) {
+		buf_str(out, STR("X-Forwarded-For: "));
+		if (chain.n > 0) {
+			buf_str(out, chain);
+			buf_put(out, ", ", 2);
+		}
 		peer_format_ip(&ip, txn_peer(t));
-		forward_field(out, STR("X-Forwarded-For"), buf_view(&ip));
+		buf_str(out, buf_view(&ip));
+		buf_put(out, "\r\n", 2);
 	}
 	if (!e->drops[FIELD_X_FORWARDED_PROTO])
-		forward_field(out, STR("X-Forwarded-Proto"),
-		    str_from(txn_scheme(t)));
-	if (!e->drops[FIELD_X_FORWARDED_HOST] && host.n > 0)
-		forward_field(out, STR("X-Forwarded-Host"), host);
+		forward_field(out, STR("X-Forwarded-Proto"), proto.n > 0 ?
+		    proto : str_from(txn_scheme(t)));
+	if (!e->drops[FIELD_X_FORWARDED_HOST] && said_host.n + host.n > 0)
+		forward_field(out, STR("X-Forwarded-Host"),
+		    said_host.n > 0 ? said_host : host);
 }
 
 static bool
@@ -321,12 +346,13 @@ forward_request(struct txn *t, const struct forward_request *r,
     struct buf *out)
 {
 	struct str host = forward_host(t);
+	bool is_trusted = endpoint_trusts(t->conn->endpoint, txn_peer(t));
 
 	forward_request_line(t, out);
 	if (!r->edits->drops[FIELD_HOST])
 		forward_field(out, STR("Host"), host.n > 0 ? host : r->host);
-	forward_client_fields(t, r->edits, out);
-	forward_origin(t, r->edits, host, out);
+	forward_client_fields(t, r->edits, is_trusted, out);
+	forward_origin(t, r->edits, is_trusted, host, out);
 	if (!forward_sets(t, r, out))
 		return false;
 	forward_framing(t, r, out);
@@ -343,7 +369,7 @@ forward_may_trail(enum field_id id)
 {
 	if ((field_flags(id) & (FIELD_HOP | FIELD_FRAMING)) != 0)
 		return false;
-	return !forward_is_ours(id) && id != FIELD_AUTHORIZATION &&
+	return !forward_is_ours(id, false) && id != FIELD_AUTHORIZATION &&
 	    id != FIELD_COOKIE && id != FIELD_SET_COOKIE &&
 	    id != FIELD_CACHE_CONTROL && id != FIELD_CONTENT_TYPE &&
 	    id != FIELD_CONTENT_ENCODING && id != FIELD_CONTENT_RANGE &&

@@ -5,6 +5,7 @@
 #include "upstream/forward.h"
 
 #include "http/h1_parse.h"
+#include "net/listener.h"
 
 #include <arpa/inet.h>
 #include <setjmp.h>
@@ -12,6 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+
+static struct listen_conf listen_conf;
+static struct endpoint endpoint = {.conf = &listen_conf};
 
 /* A transaction as the transport would make it of this head. */
 static struct txn *
@@ -24,6 +28,7 @@ txn_of(struct arena *a, const char *text)
 	t->magic = TXN_MAGIC;
 	t->arena = a;
 	t->conn = arena_zalloc(a, sizeof *t->conn);
+	t->conn->endpoint = &endpoint;
 	t->conn->peer.family = AF_INET;
 	assert_int_equal(inet_pton(AF_INET, "192.0.2.7", t->conn->peer.ip), 1);
 	head_init(&t->req.head, a, 8);
@@ -115,6 +120,27 @@ what_a_client_claims_about_its_origin_is_replaced(void **state)
 	expect_request("GET / HTTP/1.1\r\nHost: a\r\n"
 	    "Connection: X-Forwarded-For, Host\r\n\r\n", false, false,
 	    "GET / HTTP/1.1\r\nHost: a\r\n" ORIGIN("a") "\r\n");
+}
+
+static void
+a_trusted_proxy_is_believed(void **state)
+{
+	struct cidr ours;
+
+	(void)state;
+	assert_true(cidr_parse(STR("192.0.2.0/24"), &ours, NULL));
+	listen_conf.trusted = (struct conf_list){.n = 1, .items = &ours};
+	expect_request("GET / HTTP/1.1\r\nHost: a\r\n"
+	    "X-Forwarded-For: 198.51.100.1\r\nX-Forwarded-For: 10.0.0.1\r\n"
+	    "X-Forwarded-Proto: https\r\nX-Forwarded-Host: ex.org\r\n"
+	    "X-Real-IP: 198.51.100.1\r\n\r\n", false, false,
+	    "GET / HTTP/1.1\r\nHost: a\r\nX-Real-IP: 198.51.100.1\r\n"
+	    "X-Forwarded-For: 198.51.100.1, 10.0.0.1, 192.0.2.7\r\n"
+	    "X-Forwarded-Proto: https\r\nX-Forwarded-Host: ex.org\r\n\r\n");
+	/* What it does not say is known here. */
+	expect_request("GET / HTTP/1.1\r\nHost: a\r\n\r\n", false, false,
+	    "GET / HTTP/1.1\r\nHost: a\r\n" ORIGIN("a") "\r\n");
+	listen_conf.trusted = (struct conf_list){.n = 0};
 }
 
 static void
@@ -224,6 +250,7 @@ main(void)
 		cmocka_unit_test(hop_by_hop_fields_end_here),
 		cmocka_unit_test(
 		    what_a_client_claims_about_its_origin_is_replaced),
+		cmocka_unit_test(a_trusted_proxy_is_believed),
 		cmocka_unit_test(framing_is_written_anew),
 		cmocka_unit_test(an_absolute_target_becomes_a_path_and_a_host),
 		cmocka_unit_test(a_client_without_host_gets_the_servers),

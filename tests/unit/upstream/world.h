@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "conf/load.h"
 #include "http/server.h"
+#include "net/listener.h"
 #include "upstream/idle.h"
 
 #include <arpa/inet.h>
@@ -224,6 +225,9 @@ world_close(void **state)
 
 /* ---- the client's side ------------------------------------------------- */
 
+static struct listen_conf listen_conf;
+static struct endpoint endpoint = {.conf = &listen_conf};
+
 static inline enum verdict
 begin(struct world *w, const char *head)
 {
@@ -241,6 +245,7 @@ begin(struct world *w, const char *head)
 	t->carrier = w;
 	t->conn = arena_zalloc(a, sizeof *t->conn);
 	t->conn->peer.family = AF_INET;
+	t->conn->endpoint = &endpoint;
 	head_init(&t->req.head, a, 8);
 	assert_int_equal(h1_parse_request(head, strlen(head), &limits, &r,
 	    &t->req.head), H1_OK);
