@@ -58,6 +58,16 @@ diag_add(struct conf_load *load, struct diag diag)
 	load->diags[load->n_diags++] = diag;
 }
 
+/* What stands behind a syntax error was read wrongly or not at all. */
+static bool
+diag_is_beyond_cut(const struct conf_load *load, struct conf_pos pos)
+{
+	struct conf_pos cut = file_of(load, pos)->cut;
+
+	return cut.line != 0 && (pos.line > cut.line ||
+	    (pos.line == cut.line && pos.column >= cut.column));
+}
+
 bool
 diag_is_full(const struct conf_load *load)
 {
@@ -70,6 +80,10 @@ conf_error(struct conf_load *load, struct conf_pos pos, const char *code,
 {
 	va_list ap;
 
+	if (diag_is_beyond_cut(load, pos)) {
+		load->reports++;
+		return;
+	}
 	if (diag_is_full(load)) {
 		load->errors++;
 		load->reports++;

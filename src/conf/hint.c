@@ -21,42 +21,72 @@ expect_choices(struct conf_load *load, const char *const *choices)
 	return b.p;
 }
 
+/* The keys of a schema, MOST of them at most. */
 static const char *
-expect_map(struct conf_load *load, const struct conf_schema *schema)
+expect_keys(struct conf_load *load, const struct conf_schema *schema,
+    size_t most)
 {
-	enum { SHOWN = 5 };
 	struct buf b = buf_in(load->arena);
 	struct row_walk w = {.schema = schema};
-	size_t n = 0;
 
-	buf_z(&b, "a map");
-	for (; row_next(&w) && n <= SHOWN; n++) {
-		buf_z(&b, n == 0 ? " with " : ", ");
-		buf_z(&b, n < SHOWN ? w.row->name : "...");
+	for (size_t n = 0; row_next(&w) && n <= most; n++) {
+		if (n > 0)
+			buf_z(&b, ", ");
+		buf_z(&b, n < most ? w.row->name : "...");
 	}
 	buf_chr(&b, '\0');
 	return b.p;
 }
 
-const char *
-expect_item(struct conf_load *load, const struct conf_field *row)
+static const char *
+expect_map(struct conf_load *load, const struct conf_schema *schema)
+{
+	return arena_printf(load->arena, "a map with %s",
+	    expect_keys(load, schema, 5));
+}
+
+/* What a block may be besides a map: the value of the one key that its schema
+ * names. */
+static const char *
+expect_short(struct conf_load *load, const struct conf_schema *schema)
 {
 	struct row_walk w;
 
+	if (schema->shorthand == NULL ||
+	    !row_find(schema, str_from(schema->shorthand), &w))
+		return expect_map(load, schema);
+	if (w.row->schema == NULL)
+		return arena_printf(load->arena, "%s, or %s",
+		    expect_item(load, w.row), expect_map(load, schema));
+	return arena_printf(load->arena, "%s, or %s for its \"%s\"",
+	    expect_map(load, schema), w.row->shape == CONF_LIST ? "a list" :
+	    "a value", w.row->name);
+}
+
+const char *
+expect_item(struct conf_load *load, const struct conf_field *row)
+{
 	if (row->choices != NULL)
 		return expect_choices(load, row->choices);
 	if (row->schema == NULL)
 		return row->type->expected != NULL ? row->type->expected :
-		    row->type->name;
-	if (row->schema->shorthand == NULL || !row_find(row->schema,
-	    str_from(row->schema->shorthand), &w))
-		return arena_printf(load->arena, "%s%s",
-		    expect_map(load, row->schema),
-		    row->flags & CONF_CAN_BE_OFF ? ", or off" : "");
-	return arena_printf(load->arena, "%s, or short for its \"%s\": %s%s",
-	    expect_map(load, row->schema), w.row->name,
-	    w.row->schema == row->schema ? "a map" : expect_row(load, w.row),
+		    arena_printf(load->arena, "a %s", row->type->name);
+	return arena_printf(load->arena, "%s%s",
+	    expect_short(load, row->schema),
 	    row->flags & CONF_CAN_BE_OFF ? ", or off" : "");
+}
+
+const char *
+expect_name(struct conf_load *load, const struct conf_field *row)
+{
+	return load->short_for != NULL ? load->short_for->name : row->name;
+}
+
+const char *
+expect_value(struct conf_load *load, const struct conf_field *row)
+{
+	return load->short_for != NULL ? expect_item(load, load->short_for) :
+	    expect_item(load, row);
 }
 
 const char *
@@ -84,6 +114,7 @@ expect_found(struct conf_load *load, const struct node *node)
 {
 	enum { SHOWN = 60 };
 	struct str text = node->text;
+	size_t line;
 
 	if (node->kind == NODE_LIST)
 		return "a list";
@@ -91,9 +122,12 @@ expect_found(struct conf_load *load, const struct node *node)
 		return "a map";
 	if (node_is_empty(node))
 		return "nothing";
-	if (text.n <= SHOWN)
-		return arena_printf(load->arena, "\"%.*s\"", STR_ARG(text));
-	text.n = SHOWN;
+	line = str_index(text, '\n', 0);
+	if (text.n <= SHOWN && line == SIZE_MAX)
+		return arena_printf(load->arena, "\"%.*s\"%s", STR_ARG(text),
+		    text.n > 1 && text.p[text.n - 1] == ';' && !node->is_quoted
+		    ? " (no \";\" ends a value in YAML)" : "");
+	text.n = line < SHOWN ? line : SHOWN;
 	while (text.n > 0 && ((unsigned char)text.p[text.n] & 0xc0) == 0x80)
 		text.n--;
 	return arena_printf(load->arena, "\"%.*s...\"", STR_ARG(text));
@@ -108,7 +142,7 @@ expect_report(struct conf_load *load, const struct conf_field *row,
 	/* Nothing stands nowhere: the key is the better place. */
 	conf_error(load, is_empty && key_pos.line != 0 ? key_pos : node->pos,
 	    is_empty ? "empty-value" : "wrong-shape",
-	    "\"%s\": expected %s, found %s", row->name, expected,
+	    "\"%s\": expected %s, found %s", expect_name(load, row), expected,
 	    expect_found(load, node));
 }
 
@@ -200,44 +234,95 @@ hint_owner(const struct conf_schema *from, struct str key)
 	return NULL;
 }
 
-void
+/* What another server's word means here, or NULL. */
+static const char *
+hint_foreign(const struct conf_load *load, const struct conf_schema *schema,
+    struct str key)
+{
+	const struct conf_foreign *f =
+	    load->root_schema != NULL ? load->root_schema->foreign : NULL;
+
+	for (; f != NULL && f->word != NULL; f++)
+		if (str_case_eq(key, str_from(f->word)) && (f->in == NULL ||
+		    strcmp(f->in, schema->name) == 0))
+			return f->advice;
+	return NULL;
+}
+
+/* The key that was meant, if it is a slip of the finger. */
+static const char *
+hint_meant(struct conf_load *load, const struct conf_schema *schema,
+    const struct conf_schema *owner, struct str key)
+{
+	const char *names[256], *best;
+	struct row_walk w = {.schema = schema};
+	size_t n = 0, distance = 0;
+
+	while (n < COUNT_OF(names) && row_next(&w))
+		names[n++] = w.row->name;
+	best = hint_closest(load, key, names, n, &distance);
+	/* A slip of the finger is likelier than a wrong section; a wrong
+	 * section is likelier than two slips. */
+	return owner == NULL || distance <= 1 ? best : NULL;
+}
+
+/* Who knows KEY, if that is not this schema; or which keys this one has. */
+static const char *
+hint_place(struct conf_load *load, const struct conf_schema *schema,
+    const struct conf_schema *owner, const char *key)
+{
+	enum { KEYS_MAX = 12 };
+	struct row_walk w = {.schema = schema};
+	size_t n = 0;
+
+	if (owner != NULL && owner == load->root_schema)
+		return arena_printf(load->arena,
+		    "; %s belongs at the top of the file", key);
+	if (owner != NULL)
+		return arena_printf(load->arena, "; %s belongs in %s", key,
+		    owner->name);
+	while (row_next(&w))
+		n++;
+	return n > KEYS_MAX ? ", see weir.yaml(5)" :
+	    arena_printf(load->arena, ", which may have %s",
+	    expect_keys(load, schema, KEYS_MAX));
+}
+
+const char *
 hint_unknown_key(struct conf_load *load, const struct conf_schema *schema,
     const struct node_pair *pair)
 {
-	const char *names[256], *best;
-	const struct conf_schema *owner;
-	struct row_walk w = {.schema = schema};
-	size_t n = 0, distance = 0;
 	struct node shown = {.kind = NODE_SCALAR, .text = pair->key,
 	    .is_quoted = true};
-	const char *key = "";
+	const struct conf_schema *owner;
+	const char *key, *advice, *meant;
 
 	if (diag_is_full(load)) {
 		conf_error(load, pair->pos, "unknown-key", "unknown key");
-		return;
+		return NULL;
 	}
 	key = expect_found(load, &shown);
-	while (n < COUNT_OF(names) && row_next(&w))
-		names[n++] = w.row->name;
-	best = hint_closest(load, pair->key, names, n, &distance);
+	if (str_has_prefix(pair->key, STR("-"))) {
+		conf_error(load, pair->pos, "unknown-key", "unknown key %s; a "
+		    "blank is missing after the \"-\" of a list item", key);
+		return NULL;
+	}
+	advice = hint_foreign(load, schema, pair->key);
+	if (advice != NULL) {
+		conf_error(load, pair->pos, "unknown-key",
+		    "unknown key %s in this %s; %s", key, schema->name, advice);
+		return NULL;
+	}
 	owner = hint_owner(schema, pair->key);
 	if (owner == NULL && load->root_schema != NULL)
 		owner = hint_owner(load->root_schema, pair->key);
-
-	/* A slip of the finger is likelier than a wrong section; a wrong
-	 * section is likelier than two slips. */
-	if (best != NULL && (owner == NULL || distance <= 1))
+	meant = hint_meant(load, schema, owner, pair->key);
+	if (meant != NULL)
 		conf_error(load, pair->pos, "unknown-key",
-		    "unknown key %s; did you mean \"%s\"?", key, best);
-	else if (owner != NULL && owner == load->root_schema)
-		conf_error(load, pair->pos, "unknown-key", "unknown key %s in "
-		    "this %s; %s belongs at the top of the file", key,
-		    schema->name, key);
-	else if (owner != NULL)
-		conf_error(load, pair->pos, "unknown-key",
-		    "unknown key %s in this %s; %s belongs in %s", key,
-		    schema->name, key, owner->name);
+		    "unknown key %s; did you mean \"%s\"?", key, meant);
 	else
 		conf_error(load, pair->pos, "unknown-key",
-		    "unknown key %s in this %s", key, schema->name);
+		    "unknown key %s in this %s%s", key, schema->name,
+		    hint_place(load, schema, owner, key));
+	return meant;
 }

@@ -457,7 +457,8 @@ include_read_main(struct conf_load *load, const char *path)
 		root = NULL; /* words up to where YAML ended: not worth two */
 	if (root != NULL && root->kind != NODE_MAP && !node_is_empty(root)) {
 		conf_error(load, root->pos, "wrong-shape",
-		    "expected a map of keys and values, found %s",
+		    "expected a map of keys and values%s, found %s",
+		    root->kind == NODE_SCALAR ? " (\"KEY: VALUE\")" : "",
 		    expect_found(load, root));
 		root = NULL;
 	}

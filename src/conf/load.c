@@ -13,6 +13,9 @@ struct scope {
 	const struct scope *outer;
 	const struct block *block;
 	unsigned depth;
+	/* Keys that are missing because they are misspelt. */
+	const char *misspelt[4];
+	size_t n_misspelt;
 };
 
 /* What is loaded now: a row of a block. */
@@ -110,7 +113,9 @@ load_list(const struct place *at, const struct node *node,
 		items = (const struct node *const *)node->list.items;
 		n = node->list.n;
 	} else if (node_is_empty(node) ||
-	    (node->kind == NODE_MAP && at->row->schema == NULL)) {
+	    (node->kind == NODE_MAP && at->row->schema == NULL) ||
+	    (node->kind == NODE_SCALAR && at->row->schema != NULL &&
+	    at->row->schema->shorthand == NULL)) {
 		return load_wrong_shape(at, node);
 	}
 	places = list_places(a, n);
@@ -242,21 +247,27 @@ load_row(struct conf_load *load, const struct scope *scope,
  * of the file is: what is in them may lean on what stands beside them.
  */
 static void
-load_rows(struct conf_load *load, const struct scope *scope,
+load_rows(struct conf_load *load, struct scope *scope,
     const struct node *node)
 {
 	bool has_deferred = false;
+	const char *meant;
 	struct row_walk w;
 
 	for (size_t i = 0; i < node->map.n; i++) {
 		const struct node_pair *pair = &node->map.pairs[i];
 
-		if (!row_find(scope->block->schema, pair->key, &w))
-			hint_unknown_key(load, scope->block->schema, pair);
-		else if (row_has_many_blocks(w.row))
+		if (!row_find(scope->block->schema, pair->key, &w)) {
+			meant = hint_unknown_key(load, scope->block->schema,
+			    pair);
+			if (meant != NULL &&
+			    scope->n_misspelt < COUNT_OF(scope->misspelt))
+				scope->misspelt[scope->n_misspelt++] = meant;
+		} else if (row_has_many_blocks(w.row)) {
 			has_deferred = true;
-		else
+		} else {
 			load_row(load, scope, &w, pair);
+		}
 	}
 	for (size_t i = 0; has_deferred && i < node->map.n; i++) {
 		const struct node_pair *pair = &node->map.pairs[i];
@@ -363,11 +374,28 @@ static void
 load_check_missing(const struct place *at, const struct block *b,
     const struct row_walk *w)
 {
+	const char *expected = expect_row(at->load, w->row);
+
 	if (load_is_given_further_out(at, w->row, w->offset))
 		return;
-	conf_error(at->load, b->pos, "missing-key",
-	    "the %s that begins here lacks the key \"%s\": %s",
-	    b->schema->name, w->row->name, expect_row(at->load, w->row));
+	/* One of many is told by its kind, the only one by its key. */
+	if (at->row != NULL && at->row->shape == CONF_BLOCK)
+		conf_error(at->load, b->pos, "missing-key",
+		    "\"%s\" lacks the key \"%s\": %s", at->row->name,
+		    w->row->name, expected);
+	else
+		conf_error(at->load, b->pos, "missing-key",
+		    "this %s lacks the key \"%s\": %s", b->schema->name,
+		    w->row->name, expected);
+}
+
+static bool
+load_is_misspelt(const struct scope *scope, const struct conf_field *row)
+{
+	for (size_t i = 0; i < scope->n_misspelt; i++)
+		if (strcmp(scope->misspelt[i], row->name) == 0)
+			return true;
+	return false;
 }
 
 /* What the file leaves open. */
@@ -385,7 +413,8 @@ load_complete(const struct place *at, const struct scope *scope, bool is_cut)
 		    w.row->shape == CONF_BLOCK))
 			load_default(at->load, scope, &w);
 		else if ((flags & CONF_REQUIRED) != 0 && !is_cut &&
-		    scope->block->pos.line != 0)
+		    scope->block->pos.line != 0 &&
+		    !load_is_misspelt(scope, w.row))
 			load_check_missing(at, scope->block, &w);
 	}
 }
@@ -420,6 +449,7 @@ load_block(const struct place *at, const struct conf_schema *schema,
     const struct node *node, struct conf_pos pos)
 {
 	struct conf_load *load = at->load;
+	const struct conf_field *outer_short = load->short_for;
 	size_t reports = load->reports;
 	bool is_map = node != NULL && node->kind == NODE_MAP;
 	bool is_off = node != NULL && load_is_off(at->row, node);
@@ -433,6 +463,7 @@ load_block(const struct place *at, const struct conf_schema *schema,
 		    at->key_pos);
 		return NULL;
 	}
+	load->short_for = is_short ? at->row : NULL;
 	b = block_new(load, schema, pos, is_map ? node->map.n : is_short);
 	b->is_off = is_off;
 	struct scope scope = {
@@ -447,10 +478,12 @@ load_block(const struct place *at, const struct conf_schema *schema,
 		load_row(load, &scope, &w, &(struct node_pair){
 			.pos = node->pos, .value = (struct node *)node});
 	/* What is off still holds its defaults, but lacks nothing. */
+	load->short_for = NULL;
 	load_complete(at, &scope, is_off || (is_map && node->is_cut));
 	if (schema->check != NULL && !is_off && load->reports == reports &&
 	    !(is_map && node->is_cut))
 		schema->check(load, b->data);
+	load->short_for = outer_short;
 	return b->data;
 }
 

@@ -19,6 +19,7 @@ struct conf_file {
 	bool is_override;  /* a -g text */
 	bool is_default;   /* a default that is written as YAML */
 	uint32_t parent;   /* the file that includes it; itself: none */
+	struct conf_pos cut; /* a syntax error: nothing is known from here on */
 	struct conf_pos included_at;
 };
 
@@ -44,6 +45,9 @@ struct conf_load {
 	struct map *defaults; /* row -> struct node */
 	void *root;
 	const struct conf_schema *root_schema;
+	/* The row whose block is written short, `listen: 80`: messages speak of
+	 * what stands in the file. NULL: none. */
+	const struct conf_field *short_for;
 };
 
 /* Adds a file; its index. */
@@ -58,6 +62,11 @@ char *file_relative(struct conf_load *load, struct conf_pos pos,
  * or nothing of it could be read (which was reported). */
 struct node *yaml_read(struct conf_load *load, struct arena *a,
     uint32_t file, struct str text);
+
+/* What a parser of libyaml that failed in FILE means to say, and where. */
+struct yaml_parser_s;
+const char *yaml_problem(struct conf_load *load, uint32_t file,
+    const struct yaml_parser_s *parser, struct conf_pos *pos);
 
 /* The main file with its includes and overrides as one tree. */
 struct node *include_read(struct conf_load *load, const char *path,
@@ -144,6 +153,10 @@ const char *expect_row(struct conf_load *load, const struct conf_field *row);
 const char *expect_item(struct conf_load *load, const struct conf_field *row);
 /* What stands there instead: "a list", "\"x\"", "nothing". */
 const char *expect_found(struct conf_load *load, const struct node *node);
+/* The key that messages about a value of ROW name. */
+const char *expect_name(struct conf_load *load, const struct conf_field *row);
+/* What a scalar of ROW must look like, or what may stand in its place. */
+const char *expect_value(struct conf_load *load, const struct conf_field *row);
 /* Reports that NODE is not what ROW (or one item of it) wants. */
 void expect_report(struct conf_load *load, const struct conf_field *row,
     const char *expected, const struct node *node, struct conf_pos key_pos);
@@ -158,8 +171,9 @@ bool scalar_load_choice(struct conf_load *load, const struct conf_field *row,
 /* Whether further errors are only counted: no words need to be found. */
 bool diag_is_full(const struct conf_load *load);
 
-/* Reports a key that SCHEMA does not have. */
-void hint_unknown_key(struct conf_load *load, const struct conf_schema *schema,
+/* Reports a key that SCHEMA does not have. The key that was meant, if that is
+ * clear, else NULL. */
+const char *hint_unknown_key(struct conf_load *load, const struct conf_schema *schema,
     const struct node_pair *pair);
 
 #endif

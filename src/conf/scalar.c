@@ -44,13 +44,18 @@ scalar_check_bounds(struct conf_load *load, const struct conf_field *row,
 
 	if (!is_low && !is_high)
 		return true;
-	if (row->min != NULL && row->max != NULL)
+	if (row->min != NULL && row->max != NULL &&
+	    strcmp(row->min, row->max) == 0)
 		conf_error(load, node->pos, "out-of-bounds",
-		    "\"%s\" must be between %s and %s, not %.*s", row->name,
-		    row->min, row->max, STR_ARG(text));
+		    "\"%s\" must be %s, not %.*s", expect_name(load, row),
+		    row->min, STR_ARG(text));
+	else if (row->min != NULL && row->max != NULL)
+		conf_error(load, node->pos, "out-of-bounds",
+		    "\"%s\" must be between %s and %s, not %.*s",
+		    expect_name(load, row), row->min, row->max, STR_ARG(text));
 	else
 		conf_error(load, node->pos, "out-of-bounds",
-		    "\"%s\" must be at %s %s, not %.*s", row->name,
+		    "\"%s\" must be at %s %s, not %.*s", expect_name(load, row),
 		    is_low ? "least" : "most", is_low ? row->min : row->max,
 		    STR_ARG(text));
 	return false;
@@ -61,29 +66,33 @@ scalar_report(struct conf_load *load, const struct conf_field *row,
     const struct node *node, struct str text, const struct err *e)
 {
 	struct node shown = *node;
-	const char *why = e->text;
+	const char *why = e->text, *name = expect_name(load, row);
 
 	if (row->type == &conf_type_duration && why[0] != '\0') {
-		conf_error(load, node->pos, "bad-value", "\"%s\": %s",
-		    row->name, why);
+		conf_error(load, node->pos, "bad-value", "\"%s\": %s", name,
+		    why);
 		return;
 	}
 	shown.text = text;
+	/* A habit of other languages; expect_found speaks of it. */
+	if (str_has_suffix(text, STR(";")) && !node->is_quoted &&
+	    row->type->expected != NULL)
+		why = "";
 	/* A type that explains itself need not be explained, unless it leaves
 	 * open what would be right. */
 	if (why[0] != '\0' && (row->type->expected == NULL ||
 	    strstr(why, "expected") != NULL ||
 	    strstr(why, "did you mean") != NULL))
-		conf_error(load, node->pos, "bad-value", "\"%s\": %s",
-		    row->name, why);
+		conf_error(load, node->pos, "bad-value", "\"%s\": %s", name,
+		    why);
 	else if (why[0] != '\0')
 		conf_error(load, node->pos, "bad-value",
-		    "\"%s\": %s; expected %s", row->name, why,
+		    "\"%s\": %s; expected %s", name, why,
 		    row->type->expected);
 	else
 		conf_error(load, node->pos, "bad-value",
-		    "\"%s\": expected %s, found %s", row->name,
-		    row->type->expected, expect_found(load, &shown));
+		    "\"%s\": expected %s, found %s", name,
+		    expect_value(load, row), expect_found(load, &shown));
 }
 
 /* The text of a scalar node as its type gets it. */
@@ -95,7 +104,8 @@ scalar_text(struct conf_load *load, const struct conf_field *row,
 		return false;
 	if (memchr(text->p, '\0', text->n) != NULL) {
 		conf_error(load, node->pos, "bad-value",
-		    "\"%s\": a NUL cannot stand in a value", row->name);
+		    "\"%s\": a NUL cannot stand in a value",
+		    expect_name(load, row));
 		return false;
 	}
 	if (row_is_path(row) && text->n > 0)
@@ -112,7 +122,8 @@ scalar_load(struct conf_load *load, const struct conf_field *row,
 	struct err e = {""};
 
 	if (node->kind != NODE_SCALAR || node_is_empty(node)) {
-		expect_report(load, row, expect_item(load, row), node, key_pos);
+		expect_report(load, row, expect_value(load, row), node,
+		    key_pos);
 		return false;
 	}
 	if (!scalar_text(load, row, node, &text))
@@ -139,7 +150,8 @@ scalar_load_choice(struct conf_load *load, const struct conf_field *row,
 	size_t n = 0;
 
 	if (node->kind != NODE_SCALAR || node_is_empty(node)) {
-		expect_report(load, row, expect_item(load, row), node, key_pos);
+		expect_report(load, row, expect_value(load, row), node,
+		    key_pos);
 		return false;
 	}
 	if (!scalar_text(load, row, node, &text))
@@ -151,8 +163,8 @@ scalar_load_choice(struct conf_load *load, const struct conf_field *row,
 		return true;
 	}
 	conf_error(load, node->pos, "bad-choice",
-	    "\"%s\": expected %s, found \"%.*s\"%s", row->name,
-	    expect_item(load, row), STR_ARG(text),
+	    "\"%s\": expected %s, found \"%.*s\"%s", expect_name(load, row),
+	    expect_value(load, row), STR_ARG(text),
 	    conf_suggest(load, text, row->choices, n));
 	return false;
 }

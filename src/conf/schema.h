@@ -108,6 +108,13 @@ struct conf_field {
 	const char *example; /* YAML value, optional */
 };
 
+/* A word that operators know from another server, and what says it here. */
+struct conf_foreign {
+	const char *word;
+	const char *in; /* the schema where it is typed; NULL: any */
+	const char *advice;
+};
+
 struct conf_schema {
 	const char *name; /* "upstream", for messages: `in this upstream` */
 	const char *doc;
@@ -124,6 +131,8 @@ struct conf_schema {
 	 * what rows cannot say. Reports by conf_error. May be NULL. */
 	void (*check)(struct conf_load *load, void *block);
 	const char *example; /* complete YAML, run through -t by make check */
+	/* Of the whole configuration, at its root; ends with a NULL word. */
+	const struct conf_foreign *foreign;
 };
 
 /* A list: N items of the type's or schema's size side by side; blocks are

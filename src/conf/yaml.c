@@ -31,169 +31,7 @@ yaml_read_pos(const struct yaml_reader *r, yaml_mark_t mark)
 	};
 }
 
-/* ---- syntax errors ----------------------------------------------------- */
-
-/*
- * What libyaml says, and what it usually means. AT_CONTEXT: the beginning of
- * the construct is the better place to point at.
- */
-static const struct {
-	const char *problem, *context, *text;
-	bool at_context;
-} yaml_problems[] = {
-	{"mapping values are not allowed", NULL,
-	 "unexpected \":\" here; a value that contains \": \" needs quotes, "
-	 "the keys of one map begin at the same column, and a key on the line "
-	 "before needs a \":\" of its own", false},
-	{"found unexpected end of stream", "quoted scalar",
-	 "this quote is never closed", true},
-	{"found unexpected document indicator", "quoted scalar",
-	 "this quote is not closed before a line that begins with \"---\"",
-	 true},
-	{"found unknown escape character", NULL,
-	 "unknown escape in a double-quoted string; single quotes keep a "
-	 "backslash as it is", false},
-	{"did not find expected hexdecimal number", NULL,
-	 "an escape lacks its hexadecimal digits; single quotes keep a "
-	 "backslash as it is", false},
-	{"could not find expected ':'", NULL,
-	 "a \":\" is missing after this key, or a text that goes over several "
-	 "lines lacks its quotes", true},
-	{"did not find expected key", "block mapping",
-	 "the indentation does not fit: the keys of one map begin at the same "
-	 "column, and nothing may follow a value that is in quotes or brackets",
-	 false},
-	{"did not find expected '-' indicator", NULL,
-	 "the indentation does not fit: each item of this list begins with "
-	 "\"- \" at the same column", false},
-	{"did not find expected ',' or '}'", NULL,
-	 "this \"{\" is not closed by \"}\", or a \",\" is missing in it",
-	 true},
-	{"did not find expected ',' or ']'", NULL,
-	 "this \"[\" is not closed by \"]\", or a \",\" is missing in it",
-	 true},
-	{"block sequence entries are not allowed", NULL,
-	 "a list item (\"- \") cannot stand here; a value that begins with "
-	 "\"- \" needs quotes, and the items of a list begin on lines of their "
-	 "own", false},
-	{"block mapping keys are not allowed", NULL,
-	 "a key cannot stand here; lists and maps in a block begin on a line "
-	 "of their own", false},
-	{"did not find expected alphabetic or numeric", "anchor",
-	 "a value that begins with \"&\" needs quotes", false},
-	{"did not find expected alphabetic or numeric", "alias",
-	 "a value that begins with \"*\" needs quotes", true},
-	{"did not find expected node content", NULL,
-	 "a value is missing here", false},
-	{"did not find expected <document start>", NULL,
-	 "this does not belong to what stands before it; is it indented "
-	 "rightly?", false},
-	{"found a tab character", NULL,
-	 "tabs cannot indent YAML; use spaces", false},
-	{"found unexpected ':'", NULL,
-	 "unexpected \":\" here; a value that contains it needs quotes", false},
-	{"control characters are not allowed", NULL,
-	 "control characters cannot stand in YAML; write them as \"\\x01\" in "
-	 "double quotes", false},
-	{"UTF-8", NULL, "this is not UTF-8 text", false},
-	{"invalid Unicode character", NULL, "this is not UTF-8 text", false}
-};
-
-/* The place of a byte offset: the reader of libyaml knows no line. */
-static struct conf_pos
-yaml_read_offset_pos(struct yaml_reader *r, size_t offset)
-{
-	struct str text = r->load->files[r->file].text;
-	struct conf_pos pos = {.file = r->file, .line = 1, .column = 1};
-
-	for (size_t i = 0; i < offset && i < text.n; i++) {
-		if (text.p[i] == '\n') {
-			pos.line++;
-			pos.column = 1;
-		} else if (((unsigned char)text.p[i] & 0xc0) != 0x80) {
-			pos.column++;
-		}
-	}
-	return pos;
-}
-
-/* A tab in the white space that LINE (from 0) begins with: its column from 1,
- * or 0. */
-static uint32_t
-yaml_read_tab(const struct yaml_reader *r, size_t line)
-{
-	struct str rest = r->load->files[r->file].text, part;
-
-	do {
-		if (!str_split(&rest, '\n', &part))
-			return 0;
-	} while (line-- > 0);
-	for (size_t i = 0; i < part.n; i++) {
-		if (part.p[i] == '\t')
-			return (uint32_t)i + 1;
-		if (part.p[i] != ' ')
-			return 0;
-	}
-	return 0;
-}
-
-/* The ASCII character at a mark, 0 when there is none. */
-static char
-yaml_read_char(const struct yaml_reader *r, yaml_mark_t mark)
-{
-	struct str text = r->load->files[r->file].text, line = {NULL, 0};
-	size_t n = mark.line, at = mark.column;
-
-	do {
-		if (!str_split(&text, '\n', &line))
-			return '\0';
-	} while (n-- > 0);
-	for (size_t i = 0; i < line.n; i++) {
-		if (((unsigned char)line.p[i] & 0xc0) == 0x80)
-			continue;
-		if (at-- == 0)
-			return line.p[i] > 0x20 ? line.p[i] : '\0';
-	}
-	return '\0';
-}
-
-static const char *
-yaml_read_problem(struct yaml_reader *r, struct conf_pos *pos)
-{
-	const yaml_parser_t *p = &r->parser;
-	const char *context = p->context != NULL ? p->context : "";
-	uint32_t tab;
-	char at;
-
-	if (p->error == YAML_READER_ERROR)
-		*pos = yaml_read_offset_pos(r, p->problem_offset);
-	else
-		*pos = yaml_read_pos(r, p->problem_mark);
-	if (p->error != YAML_READER_ERROR &&
-	    (tab = yaml_read_tab(r, p->problem_mark.line)) != 0) {
-		pos->column = tab;
-		return "tabs cannot indent YAML; use spaces";
-	}
-	at = p->error != YAML_READER_ERROR ?
-	    yaml_read_char(r, p->problem_mark) : '\0';
-	if (at == ':' && strstr(p->problem, "expected key") != NULL)
-		return "a key is missing before this \":\"";
-
-	for (size_t i = 0; i < COUNT_OF(yaml_problems); i++) {
-		if (strstr(p->problem, yaml_problems[i].problem) == NULL ||
-		    (yaml_problems[i].context != NULL &&
-		    strstr(context, yaml_problems[i].context) == NULL))
-			continue;
-		if (yaml_problems[i].at_context && context[0] != '\0')
-			*pos = yaml_read_pos(r, p->context_mark);
-		return yaml_problems[i].text;
-	}
-	if (at != '\0' && strstr(p->problem, "cannot start any token") != NULL)
-		return arena_printf(r->load->arena,
-		    "a value that begins with \"%c\" needs quotes", at);
-	return arena_printf(r->load->arena, "not valid YAML%s%s: %s",
-	    context[0] != '\0' ? " " : "", context, p->problem);
-}
+/* ---- events ------------------------------------------------------------ */
 
 static void
 yaml_read_fail(struct yaml_reader *r, struct conf_pos pos, const char *why)
@@ -201,9 +39,12 @@ yaml_read_fail(struct yaml_reader *r, struct conf_pos pos, const char *why)
 	r->failed = true;
 	conf_error(r->load, pos, "yaml-syntax",
 	    "%s; the rest of this file was not read", why);
+	/* A bracket that goes wrong may have gone wrong anywhere in it. */
+	if (r->parser.context != NULL &&
+	    strstr(r->parser.context, "flow") != NULL)
+		pos = yaml_read_pos(r, r->parser.context_mark);
+	r->load->files[r->file].cut = pos;
 }
-
-/* ---- events ------------------------------------------------------------ */
 
 /* The next event; the caller deletes it. */
 static bool
@@ -216,8 +57,7 @@ yaml_read_event(struct yaml_reader *r, yaml_event_t *ev)
 		return false;
 	if (yaml_parser_parse(&r->parser, ev))
 		return true;
-	why = r->parser.problem != NULL ? yaml_read_problem(r, &pos) :
-	    (pos = yaml_read_pos(r, r->parser.mark), "not valid YAML");
+	why = yaml_problem(r->load, r->file, &r->parser, &pos);
 	yaml_read_fail(r, pos, why);
 	return false;
 }
@@ -272,15 +112,38 @@ yaml_read_adopt(struct node *parent, const struct node *child)
 	parent->is_cut |= child->is_cut;
 }
 
+/* What a syntax error ended, down to the last that was read: there may have
+ * been more of each. */
+static void
+yaml_read_cut(struct node *n)
+{
+	for (;;) {
+		n->is_cut = true;
+		if (n->kind == NODE_LIST && n->list.n > 0)
+			n = n->list.items[n->list.n - 1];
+		else if (n->kind == NODE_MAP && n->map.n > 0)
+			n = n->map.pairs[n->map.n - 1].value;
+		else
+			return;
+	}
+}
+
 static void
 yaml_read_tag(struct yaml_reader *r, const yaml_char_t *tag,
     struct conf_pos pos)
 {
+	static const char core[] = "tag:yaml.org,2002:"; /* of "!!" */
+	const char *name = (const char *)tag;
+	bool is_core;
+
 	/* A lone "!" is what libyaml gives for the non-specific tag. */
-	if (tag != NULL)
-		conf_error(r->load, pos, "yaml-tag", "tags such as \"%s\" have "
-		    "no meaning here; the type of a value comes from its key "
-		    "(a value that begins with \"!\" needs quotes)", tag);
+	if (name == NULL)
+		return;
+	is_core = strncmp(name, core, sizeof core - 1) == 0;
+	conf_error(r->load, pos, "yaml-tag", "tags such as \"%s%s\" have no "
+	    "meaning here; the type of a value comes from its key (a value "
+	    "that begins with \"!\" needs quotes)", is_core ? "!!" : "",
+	    is_core ? name + sizeof core - 1 : name);
 }
 
 static void
@@ -351,7 +214,8 @@ yaml_read_list(struct yaml_reader *r, const yaml_event_t *ev, unsigned depth)
 		n->list.items[n->list.n++] = item;
 		yaml_read_adopt(n, item);
 	}
-	n->is_cut |= !is_end;
+	if (!is_end)
+		yaml_read_cut(n);
 	yaml_read_anchor(r, ev->data.sequence_start.anchor, n);
 	return n;
 }
@@ -500,9 +364,12 @@ yaml_read_map(struct yaml_reader *r, const yaml_event_t *ev, unsigned depth)
 		yaml_event_delete(&next);
 		if (key != NULL && yaml_map_key(r, key) && value != NULL)
 			yaml_map_pair(r, &m, key, value);
+		else
+			n->is_cut = true;
 	}
 	yaml_map_merge(r, &m);
-	n->is_cut |= !is_end;
+	if (!is_end)
+		yaml_read_cut(n);
 	yaml_read_anchor(r, ev->data.mapping_start.anchor, n);
 	return n;
 }

@@ -33,7 +33,7 @@ workers_parse(struct arena *a, struct str text, void *out, struct err *e)
 		return true;
 	}
 	if (!str_to_u64(text, &n) || n < 1 || n > 256)
-		return err_set(e, "expected auto or a number from 1 to 256");
+		return err_set(e, "%s", "");
 	*(int64_t *)out = (int64_t)n;
 	return true;
 }
@@ -167,7 +167,8 @@ struct conf_schema root_schema = {
 	.size = sizeof(struct root_conf),
 	.fields = root_fields,
 	.extra_offset = offsetof(struct root_conf, settings),
-	.doc = "The file weir.yaml."
+	.doc = "The file weir.yaml.",
+	.foreign = foreign_words
 };
 
 void
@@ -259,11 +260,16 @@ config_compile(struct config *c)
 	};
 
 	config_check_user(c->load, root);
+	if (root->sites.n == 0)
+		conf_warning(c->load, conf_pos_of(root, &root->sites),
+		    "no-sites", "there are no sites: nothing is served");
 	c->generation->root = root;
 	c->generation->shared[MODULE_access_log] = &root->log_formats;
 	upstreams_compile(c->generation, c->load, &root->upstreams);
 	generation_compile(c->generation, c->load, &in);
-	upstreams_lint(c->generation, c->load);
+	/* A route with a mistake in it uses nothing. */
+	if (conf_errors(c->load) == 0)
+		upstreams_lint(c->generation, c->load);
 	if (root->admin != NULL)
 		c->admin = config_admin_endpoint(c);
 }

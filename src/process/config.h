@@ -37,6 +37,8 @@ struct root_conf {
 
 /* Complete after config_init. */
 extern struct conf_schema root_schema;
+/* What words of other servers are called here; ends with a NULL word. */
+extern const struct conf_foreign foreign_words[];
 void config_init(void);
 
 struct config {

@@ -83,7 +83,8 @@ load_says_what_is_wrong(void **state)
 		{"shelves: [{capacity: 1k}]\n", "\"capacity\" belongs at the "
 		 "top of the file"},
 		{"shelves: [{zebra: 1k}]\n",
-		 "unknown key \"zebra\" in this shelf\n"},
+		 "unknown key \"zebra\" in this shelf, which may have goods, "
+		 "label,"},
 		{"version: x\n", "expected a whole number, found \"x\""},
 		{"version: 99999999999999999999\n", "expected a whole number"},
 		{"open: maybe\n", "expected on or off, found \"maybe\""},
@@ -101,21 +102,26 @@ load_says_what_is_wrong(void **state)
 		{"name: {a: b}\n", "\"name\": expected a string, found a map"},
 		{"log: \"\"\n", "\"log\": expected a path, found \"\""},
 		{"name: \"a\\0b\"\n", "a NUL cannot stand in a value"},
-		{"door: [a]\n", "\"door\": expected a map with color, bright, "
-		 "or short for its \"color\": white, yellow or red, found a "
-		 "list"},
+		{"door: [a]\n", "\"door\": expected white, yellow or red, or "
+		 "a map with color, bright, found a list"},
 		{"words: [a]\n", "expected a map from names to values; each "
 		 "value a string, found a list"},
 		{"words: {a: [b]}\n", "expected a string, found a list"},
 		{"days: {a: b}\n", "expected a list; each item a string, found "
 		 "a map"},
-		{"days: [a, ]\nshelves:\n  -\n", "\"shelves\": expected a map"},
-		{"till: {}\n", "shop.yaml:1:1: the till that begins here lacks "
-		 "the key \"clerk\": a string"},
+		{"days: [a, ]\nshelves:\n  -\n", "\"shelves\": expected a "
+		 "string, or a map with goods"},
+		{"till: {}\n", "shop.yaml:1:1: \"till\" lacks the key "
+		 "\"clerk\": a string"},
+		{"shelves: [{tills: 1}]\n", "unknown key \"tills\"; did you"},
+		{"door: pink\n", "\"door\": expected white, yellow or red, "
+		 "or a map with color, bright, found \"pink\""},
+		{"-name: a\n", "a blank is missing after the \"-\""},
+		{"pause: 5s;\n", "found \"5s;\" (no \";\" ends a value in "
+		 "YAML)"},
 		{"till: {clerk: nobody}\n", "1:15: somebody must stand"},
-		{"suppliers: {a: }\n", "expected a map with address, weight, "
-		 "password, or short for its \"address\": a string, found "
-		 "nothing"},
+		{"suppliers: {a: }\n", "expected a string, or a map with "
+		 "address, weight, password, found nothing"},
 		{"shelves: [{label: aaaaaaaaaaaaaaaa}]\n",
 		 "a label has at most 15 letters; expected a short label"},
 		{"words: {\"${env:NAME}\": a}\n", "not in keys"}
@@ -136,6 +142,14 @@ load_reports_each_mistake_once(void **state)
 
 	(void)state;
 	assert_int_equal(conf_errors(r.load), 4);
+	run_end(&r);
+	/* What is misspelt is not missing as well. */
+	r = run_text("till: {clrk: ann}\n");
+	assert_int_equal(conf_errors(r.load), 1);
+	run_end(&r);
+	/* Nor is what an alias should have been. */
+	r = run_text("till: {clerk: *ann}\n");
+	assert_int_equal(conf_errors(r.load), 1);
 	run_end(&r);
 	/* An alias brings a mistake to two places. */
 	r = run_text("suppliers:\n  a: &a {address: b, weight: x}\n  c: *a\n");
@@ -170,7 +184,7 @@ load_knows_what_will_be_inherited(void **state)
 	    "shelves: [{lamp: red, shelves: [{till: {timeout: 2s}}]}]\n", "");
 	expect_message_has("till: {clerk: ann}\n"
 	    "shelves: [{till: off, shelves: [{till: {timeout: 2s}}]}]\n",
-	    "2:34: the till that begins here lacks the key \"clerk\"");
+	    "2:34: \"till\" lacks the key \"clerk\"");
 }
 
 static void

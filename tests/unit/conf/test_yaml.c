@@ -76,7 +76,7 @@ yaml_refuses_what_it_has_no_use_for(void **state)
 	expect_message_has("name: a\n---\nname: b\n",
 	    "shop.yaml:2:1: a second document begins here");
 	expect_message_has("name: !!str a\n",
-	    "tags such as \"tag:yaml.org,2002:str\" have no meaning here");
+	    "tags such as \"!!str\" have no meaning here");
 	expect_message_has("{[a]: b}\n", "not a list");
 	expect_message_has("{{a: b}: c}\n", "not a map");
 	expect_message_has(": b\n", "a key is missing before this \":\"");
@@ -138,8 +138,14 @@ yaml_explains_syntax_errors(void **state)
 		{"words:\n  a: b\n \tc: d\n", "tabs cannot indent YAML"},
 		{"words:\n    a: b\n  c: d\n", "the indentation does not fit"},
 		{"days:\n  - a\n b\n", "the indentation does not fit"},
-		{"days: [a, b\nname: c\n", "1:7: this \"[\" is not closed"},
-		{"words: {a: b\nname: c\n", "\"{\" is not closed"},
+		{"days: [a, b\nname: c\n", "1:11: a \",\" is missing at the "
+		 "end of this line, or the \"[\" of line 1 is not closed"},
+		{"{\"name\": 1\n# two\n \"open\": 2}\n", "1:10: a \",\" is "
+		 "missing at the end of this line, or the \"{\" of line 1"},
+		{"days: [a, b\n", "1:7: this \"[\" is not closed"},
+		{"words: {a: b c: d}\n", "1:15: unexpected \":\" here; a "
+		 "value that contains"},
+		{"name: [a];\n", "1:10: no \";\" ends a line of YAML"},
 		{"name: @x\n", "1:7: a value that begins with \"@\" needs"},
 		{"name: `x\n", "a value that begins with \"`\" needs"},
 		{"name: *.example.com\n",
@@ -151,8 +157,12 @@ yaml_explains_syntax_errors(void **state)
 		{"name: \"a\" b\n", "nothing may follow a value that is in "
 		 "quotes or brackets"},
 		{"name: a - b\ndays: - a\n", "a list item (\"- \") cannot"},
-		{"name\nopen: on\n",
-		 "and a key on the line before needs a \":\""},
+		{"name\nopen: on\n", "1:1: a \":\" is missing after this key"},
+		{"days:\n  - a\n    open: on\n", "2:5: a \":\" is missing "
+		 "after this key, or the next line is indented too far"},
+		{"name:a\n\n# so\nopen: on\r\n", "1:5: a blank is missing "
+		 "after this \":\""},
+		{"// name\nopen: on\n", "1:1: a comment begins with \"#\""},
 		{"a b\n", "expected a map of keys and values"},
 		{"name: a\x01" "b\n", "1:8: control characters cannot stand"},
 		{"name: a\nopen: \xff\n", "2:7: this is not UTF-8 text"},
@@ -179,6 +189,16 @@ yaml_reports_what_stands_before(void **state)
 	    "file was not read\n"
 	    "    4 |     weight: \"1\n"
 	    "      |             ^~\n");
+	expect_messages("till: {clerk: a,\n  timeout: x\n  slots: y}\n",
+	    "shop.yaml:2:12: a \",\" is missing at the end of this line, or "
+	    "the \"{\" of line 1 is not closed; the rest of this file was not "
+	    "read\n    2 |   timeout: x\n      |            ^\n");
+	expect_messages("shelves:\n  - till:\n      timeout: 5s\n"
+	    "     sign: x\n",
+	    "shop.yaml:4:6: the indentation does not fit: the keys of one map "
+	    "begin at the same column, and nothing may follow a value that is "
+	    "in quotes or brackets; the rest of this file was not read\n"
+	    "    4 |      sign: x\n      |      ^~~~\n");
 }
 
 static void

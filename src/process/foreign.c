@@ -1,0 +1,88 @@
+/*
+ * Words that operators bring from nginx, HAProxy and Caddy, and what says the
+ * same here: `weir -t` answers an unknown key with the row that fits. Words of
+ * features that this version lacks say so.
+ */
+#include "process/config.h"
+
+#define NO_STREAMS "TCP and UDP are not passed through in this version"
+#define NO_LIMITS "rates are not limited in this version"
+#define IN_ROUTES "it stands in `routes`: {path: /x/*, ...}"
+#define SITES "what is served is a list under \"sites\""
+#define CERTIFICATES \
+	"write tls: {certificates: [{certificate: FILE, key: FILE}]}"
+#define FILES "write files: {root: DIRECTORY}"
+#define PROXY "write proxy: http://HOST:PORT, or the name of an upstream"
+#define REDIRECT "write redirect: {to: URL, status: 301}"
+#define REQUEST_HEADERS "write proxy: {request_headers: {set: {NAME: VALUE}}}"
+#define RESPONSE_HEADERS "write response_headers: {set: {NAME: VALUE}}"
+#define DURATIONS "timeouts have a name each, in \"http\" and in \"proxy\""
+
+const struct conf_foreign foreign_words[] = {
+	/* nginx */
+	{"worker_processes", NULL, "write workers: auto"},
+	{"worker_connections", NULL, "it has no limit but that of open files"},
+	{"events", NULL, "nothing needs to be said about them"},
+	{"pid", NULL, "write pid_file: PATH"},
+	{"server", "configuration", SITES},
+	{"server", "http", SITES},
+	{"servers", "configuration", SITES},
+	{"server_name", NULL, "write hosts: [NAME, ...]"},
+	{"default_server", NULL, "write default: on"},
+	{"location", NULL, IN_ROUTES},
+	{"root", "site", "files are served by a route: files: {root: "
+	    "DIRECTORY}"},
+	{"index", "site", "files are served by a route: files: {root: "
+	    "DIRECTORY, index: [...]}"},
+	{"root", "route", FILES},
+	{"alias", NULL, FILES},
+	{"try_files", NULL, "write files: {root: DIRECTORY, try: [...]}"},
+	{"autoindex", NULL, "directories are not listed in this version"},
+	{"proxy_pass", NULL, PROXY},
+	{"proxy_set_header", NULL, REQUEST_HEADERS},
+	{"add_header", NULL, RESPONSE_HEADERS},
+	{"proxy_read_timeout", NULL, "write proxy: {read_timeout: 60s}"},
+	{"proxy_connect_timeout", NULL, "write proxy: {connect_timeout: 5s}"},
+	{"return", NULL, "write respond: 204, or redirect: URL"},
+	{"rewrite", NULL, "paths are not rewritten in this version"},
+	{"ssl", NULL, "write listen: {https: 443}"},
+	{"ssl_certificate", NULL, CERTIFICATES},
+	{"ssl_certificate_key", NULL, CERTIFICATES},
+	{"ssl_protocols", NULL, "write tls: {protocols: [...]}"},
+	{"ssl_ciphers", NULL, "write tls: {ciphers: ...}"},
+	{"client_max_body_size", NULL, "write http: {max_body_size: 10m}"},
+	{"log_format", NULL, "write log_formats: {NAME: FORMAT}"},
+	{"error_page", NULL, "error pages cannot be replaced in this version"},
+	{"auth_basic", NULL, "passwords are not asked for in this version"},
+	{"allow", NULL, "write match: {client: NETWORK}, in a route"},
+	{"deny", NULL, "write match: {client: NETWORK}, in a route"},
+	{"gzip", NULL, "nothing is compressed in this version"},
+	{"limit_req", NULL, NO_LIMITS},
+	{"limit_conn", NULL, NO_LIMITS},
+	{"http2", NULL, "HTTP/2 is not part of this version"},
+	{"stream", NULL, NO_STREAMS},
+	{"streams", NULL, NO_STREAMS},
+	/* HAProxy */
+	{"frontend", NULL, SITES},
+	{"frontends", NULL, SITES},
+	{"backend", NULL, "groups of servers are named under \"upstreams\""},
+	{"backends", NULL, "groups of servers are named under \"upstreams\""},
+	{"defaults", NULL, "a setting at the top holds for every site"},
+	{"global", NULL, "its settings stand at the top of the file"},
+	{"bind", NULL, "write listen: PORT, or listen: {https: PORT}"},
+	{"use_backend", NULL, PROXY},
+	{"default_backend", NULL, PROXY},
+	{"timeout", NULL, DURATIONS},
+	{"timeouts", NULL, DURATIONS},
+	/* Caddy */
+	{"reverse_proxy", NULL, PROXY},
+	{"file_server", NULL, FILES},
+	{"handle", NULL, IN_ROUTES},
+	{"handle_path", NULL, IN_ROUTES},
+	{"redir", NULL, REDIRECT},
+	{"header", "site", RESPONSE_HEADERS},
+	{"header", "route", RESPONSE_HEADERS},
+	{"headers", "site", RESPONSE_HEADERS},
+	{"headers", "route", RESPONSE_HEADERS},
+	{NULL, NULL, NULL}
+};
