@@ -146,6 +146,20 @@ compile_listen(struct compile *c, struct site *site,
 	}
 }
 
+/* A certificate that nobody will see: `listen: 443` is plain HTTP. */
+static void
+compile_lint_tls(struct compile *c, const struct site_conf *conf)
+{
+	const struct tls_conf *tls = conf->tls;
+
+	if (tls == NULL || tls == c->in->tls ||
+	    (tls->certificates.n == 0 && !tls->self_signed))
+		return;
+	conf_warning(c->load, conf_block_pos(tls), "unused-certificate",
+	    "this site has a certificate but listens for no https; add "
+	    "`listen: {https: 443}`");
+}
+
 static void
 compile_site_tls(struct compile *c, struct site *site,
     const struct site_conf *conf)
@@ -154,8 +168,12 @@ compile_site_tls(struct compile *c, struct site *site,
 	struct str *hosts;
 	size_t n = 0;
 
-	if (conf->listen == NULL || conf->listen->https.n == 0)
+	if (conf->listen == NULL)
 		return;
+	if (conf->listen->https.n == 0) {
+		compile_lint_tls(c, conf);
+		return;
+	}
 	if (conf->tls == NULL ||
 	    (conf->tls->certificates.n == 0 && !conf->tls->self_signed)) {
 		conf_error(c->load, conf_pos_of(conf->listen,
@@ -193,6 +211,9 @@ compile_site(struct compile *c, struct site_conf *conf)
 	site->plan = plan_make(c->plans, &conf->settings);
 	site->router = router_compile(c->load, &conf->routes, compile_plan, c);
 	compile_site_tls(c, site, conf);
+	if (conf->routes.n == 0)
+		conf_warning(c->load, site->pos, "no-routes",
+		    "this site has no routes: all it answers is 404");
 	if (conf->listen == NULL)
 		return;
 	compile_listen(c, site, &conf->listen->http, false);

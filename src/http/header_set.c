@@ -13,7 +13,8 @@ header_set_check_name(struct conf_load *load, struct conf_pos pos,
 {
 	if (!field_token_is_valid(name)) {
 		conf_error(load, pos, "bad-field",
-		    "\"%.*s\" is not a field name", STR_ARG(name));
+		    "\"%.*s\" is not the name of a header: letters, digits and "
+		    "\"-\"", STR_ARG(name));
 		return false;
 	}
 	if ((field_flags(field_lookup(name)) & (FIELD_HOP | FIELD_FRAMING)) !=

@@ -104,6 +104,25 @@ path_check_text(const struct path_pattern *p, struct err *e)
 	return true;
 }
 
+/* The marks that nginx puts before a path say nothing here. */
+static bool
+path_check_mark(struct str text, struct err *e)
+{
+	if (str_has_prefix(text, STR("~*")))
+		return err_set(e, "(?i) makes a regular expression caseless; "
+		    "did you mean \"~ (?i)%.*s\"?",
+		    STR_ARG(str_trim(str_slice(text, 2, text.n))));
+	if (str_has_prefix(text, STR("=")))
+		return err_set(e, "a path without \"*\" is that path alone; "
+		    "did you mean \"%.*s\"?",
+		    STR_ARG(str_trim(str_slice(text, 1, text.n))));
+	if (str_has_prefix(text, STR("^~")))
+		return err_set(e, "the first route that matches is taken; did "
+		    "you mean \"%.*s*\"?",
+		    STR_ARG(str_trim(str_slice(text, 2, text.n))));
+	return true;
+}
+
 static bool
 path_type_parse(struct arena *a, struct str text, void *out, struct err *e)
 {
@@ -112,6 +131,8 @@ path_type_parse(struct arena *a, struct str text, void *out, struct err *e)
 	bool at_end = text.n > 1 && text.p[text.n - 1] == '*';
 
 	p->written = p->text = text;
+	if (!path_check_mark(text, e))
+		return false;
 	if (pattern_is_regex(text)) {
 		p->kind = PATH_REGEX;
 		return pattern_parse_regex(a, text, &p->regex, e);

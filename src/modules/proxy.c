@@ -82,7 +82,7 @@ proxy_find_group(struct conf_load *load, struct generation *g,
 		return group;
 
 	names = upstreams_names(g, &n);
-	if (str_index(to->s, '/', 0) != SIZE_MAX ||
+	if (n == 0 || str_index(to->s, '/', 0) != SIZE_MAX ||
 	    str_index(to->s, ':', 0) != SIZE_MAX)
 		conf_error(load, to->pos, "unknown-upstream",
 		    "no upstream is named \"%.*s\"; an address is written "

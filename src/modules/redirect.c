@@ -133,6 +133,14 @@ redirect_has_scheme(struct str text)
 	    str_has_prefix(str_slice(text, colon, text.n), STR("://"));
 }
 
+/* "301 https://x", as nginx's return has it. */
+static bool
+redirect_has_status(struct str text)
+{
+	return text.n > 4 && text.p[3] == ' ' &&
+	    str_to_u64(str_slice(text, 0, 3), &(uint64_t){ 0 });
+}
+
 static void
 redirect_prepare(struct conf_load *load, struct generation *g, void *conf)
 {
@@ -141,6 +149,13 @@ redirect_prepare(struct conf_load *load, struct generation *g, void *conf)
 	struct str text = template_text(c->to);
 
 	(void)g;
+	if (redirect_has_status(text)) {
+		conf_error(load, conf_pos_of(c, &c->to), "bad-target",
+		    "the status has a key of its own; did you mean {to: "
+		    "%.*s, status: %.3s}?",
+		    STR_ARG(str_trim(str_slice(text, 4, text.n))), text.p);
+		return;
+	}
 	if (text.n == 0 || (strchr("/$?#", text.p[0]) == NULL &&
 	    !redirect_has_scheme(text))) {
 		conf_error(load, conf_pos_of(c, &c->to), "bad-target",

@@ -219,6 +219,25 @@ addr_any(uint16_t port, struct addr *out)
 	}
 }
 
+/* What stands in the place of an address elsewhere. */
+static bool
+addr_check_listen(struct str s, struct err *e)
+{
+	if (str_contains(s, STR("://")))
+		return err_set(e, "\"%.*s\" has a scheme; expected a port, "
+		    "ADDRESS:PORT or unix:PATH, under \"http\" or \"https\"",
+		    STR_ARG(s));
+	if (str_has_suffix(s, STR(" ssl")))
+		return err_set(e, "expected an address alone; did you mean "
+		    "{https: %.*s}?", STR_ARG(str_slice(s, 0, s.n - 4)));
+	if (s.n > 1 && s.p[0] == ':' && str_to_u64(str_slice(s, 1, s.n),
+	    &(uint64_t){ 0 }))
+		return err_set(e, "an address is missing before the \":\"; "
+		    "did you mean \"%.*s\", every address?",
+		    STR_ARG(str_slice(s, 1, s.n)));
+	return true;
+}
+
 bool
 addr_parse_listen(struct str s, struct addr *out, struct err *e)
 {
@@ -227,13 +246,18 @@ addr_parse_listen(struct str s, struct addr *out, struct err *e)
 
 	if (str_has_prefix(s, STR("unix:")))
 		return addr_parse_unix(str_slice(s, 5, s.n), out, e);
+	if (!addr_check_listen(s, e))
+		return false;
 	if (!addr_cut(s, &host, &text, e))
 		return false;
 	if (text.n == 0) {
 		/* A port alone; an address alone listens nowhere. */
 		if (!str_to_u64(host, &(uint64_t){ 0 }))
-			return err_set(e, "expected a port, ADDRESS:PORT or "
-			    "unix:PATH, found \"%.*s\"", STR_ARG(s));
+			return err_set(e, addr_parse_ip(host, 1, out) ?
+			    "\"%.*s\" lacks its port; expected a port, "
+			    "ADDRESS:PORT or unix:PATH" :
+			    "expected a port, ADDRESS:PORT or unix:PATH, "
+			    "found \"%.*s\"", STR_ARG(s));
 		if (!addr_parse_port(host, &port, e))
 			return false;
 		addr_any(port, out);

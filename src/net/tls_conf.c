@@ -180,8 +180,8 @@ tls_conf_check_ciphers(struct conf_load *load, const struct tls_conf *c)
 
 	if (ctx == NULL || SSL_CTX_set_cipher_list(ctx, c->ciphers) != 1) {
 		conf_error(load, conf_pos_of(c, &c->ciphers), "bad-value",
-		    "OpenSSL knows none of these ciphers: %s",
-		    tls_context_why());
+		    "OpenSSL knows none of these ciphers; `openssl ciphers` "
+		    "lists those that it knows");
 	} else {
 		for (const char *p = c->ciphers; *p != '\0';) {
 			size_t n = strcspn(p, ":, ;");

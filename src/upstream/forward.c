@@ -62,7 +62,8 @@ forward_check_name(struct conf_load *load, struct conf_pos pos,
 
 	if (!field_token_is_valid(name)) {
 		conf_error(load, pos, "bad-value",
-		    "\"%.*s\" is not a field name", STR_ARG(name));
+		    "\"%.*s\" is not the name of a header: letters, digits and "
+		    "\"-\"", STR_ARG(name));
 		return false;
 	}
 	if ((field_flags(id) & (FIELD_HOP | FIELD_FRAMING)) != 0) {

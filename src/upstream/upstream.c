@@ -158,6 +158,12 @@ upstreams_add_server(struct generation *g, struct upstream_group *group,
 	    !str_has_prefix(text, STR("unix:")))
 		return err_set(e, "\"%.*s\" has a path; an upstream has no "
 		    "path", STR_ARG(text));
+	if (str_index(text, ' ', 0) != SIZE_MAX &&
+	    !str_has_prefix(text, STR("unix:")))
+		return err_set(e, "\"%.*s\" is more than an address; the rest "
+		    "are keys beside it: {address: \"%.*s\", weight: 2}",
+		    STR_ARG(text),
+		    STR_ARG(str_slice(text, 0, str_index(text, ' ', 0))));
 	if (!addr_parse_server(text, default_port, &addr, &s->name, &s->port,
 	    e))
 		return false;
@@ -271,8 +277,9 @@ upstreams_split_literal(struct str url, struct str *address, bool *is_tls,
 			return err_set(e, *p == '@' ?
 			    "\"%.*s\" has a user; credentials are set as a "
 			    "request header" :
-			    "\"%.*s\" has a path; an upstream has no path, the "
-			    "request keeps its own", STR_ARG(url));
+			    "\"%.*s\" has a path; a request keeps the path "
+			    "that it came with, so an address ends at the port",
+			    STR_ARG(url));
 	*address = rest;
 	return true;
 }

@@ -167,7 +167,7 @@ site_says_what_is_wrong(void **state)
 		 "[::]:80 is in this \"listen\" already, at t.yaml:2"},
 		{"{listen: {http: 80, https: 80}, routes: []}",
 		 "is in this \"listen\" already"},
-		{"{listen: x, routes: []}", "\"http\": "},
+		{"{listen: x, routes: []}", "\"listen\": "},
 		{"{listen: 80, hosts: 'a:80', routes: []}",
 		 "t.yaml:2:23: \"hosts\": a host has no port"},
 		{"{listen: 80, http: {max_header_size: 64k}, routes: []}",
@@ -206,6 +206,9 @@ route_says_what_is_wrong(void **state)
 		 "this route has \"respond\" besides \"routes\""},
 		{"{path: api, respond: a}",
 		 "\"path\": a path begins with a slash; did you mean"},
+		{"{path: '= /x', respond: x}", "did you mean \"/x\"?"},
+		{"{path: '^~ /x', respond: x}", "did you mean \"/x*\"?"},
+		{"{path: '~* x$', respond: x}", "did you mean \"~ (?i)x$\"?"},
 		{"{match: {method: get}, respond: a}", "t.yaml:4:22: methods "
 		 "are written in upper case; did you mean \"GET\"?"},
 		{"{match: {method: [GET, 'a b']}, respond: a}",

@@ -122,6 +122,8 @@ mistakes_are_found_when_loading(void **state)
 	(void)state;
 	expect_error(&redirect_module, "redirect: example.com/x\n",
 	    "weir.yaml:1:11: \"example.com/x\" is no place");
+	expect_error(&redirect_module, "redirect: 302 /x\n",
+	    "did you mean {to: /x, status: 302}?");
 	expect_error(&redirect_module, "redirect: {to: \"\"}\n",
 	    "is no place");
 	expect_error(&redirect_module, "redirect: \"/a\\r\\nb\"\n",

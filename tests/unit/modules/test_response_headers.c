@@ -183,7 +183,7 @@ mistakes_are_found_when_loading(void **state)
 		{"response_headers: {remove: [X-A, Transfer-Encoding]}\n",
 		    "weir.yaml:1:34: Transfer-Encoding concerns"},
 		{"response_headers: {remove: [\"X A\"]}\n",
-		    "is not a field name"},
+		    "is not the name of a header"},
 		{"response_headers: {set: {X-A: 1, x-a: 2}}\n",
 		    "x-a stands here twice"},
 		{"response_headers: {set: {X-A: \"\\x01\"}}\n",

@@ -180,7 +180,7 @@ literals_have_no_path(void **state)
 	for (size_t i = 0; i < COUNT_OF(urls); i++)
 		assert_null(literal(&l, urls[i]));
 	assert_int_equal(conf_errors(l.load), COUNT_OF(urls));
-	expect_diagnostic(&l, "an upstream has no path");
+	expect_diagnostic(&l, "has a path; a request keeps");
 	arena_end(l.arena);
 }
 
