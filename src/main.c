@@ -84,6 +84,36 @@ print_text(void (*print)(struct buf *))
 	return ok ? EXIT_FINE : EXIT_ENVIRONMENT;
 }
 
+/* getopt's own words name the program by its whole path. */
+static int
+refuse_option(char **argv, int c)
+{
+	const char *what = c == ':' ? "needs a value" : "is not an option";
+
+	if (c == '?' && optopt != 0 && argv[optind - 1][1] != '-')
+		fprintf(stderr, "weir: -%c %s; see weir --help\n", optopt,
+		    what);
+	else
+		fprintf(stderr, "weir: %s %s; see weir --help\n",
+		    argv[optind - 1], what);
+	return EXIT_USAGE;
+}
+
+/* Whether a master or a command can begin at all: a file that is not there is
+ * no mistake in it. A test reports that itself, as JSON if need be. */
+static bool
+config_is_there(const struct options *o, bool is_default)
+{
+	struct err e;
+
+	if (access(o->config, R_OK) == 0)
+		return true;
+	err_sys(&e, "cannot read the configuration %s", o->config);
+	fprintf(stderr, "weir: %s%s\n", e.text,
+	    is_default ? "; name one with -c FILE" : "");
+	return false;
+}
+
 /* PREFIX/FILE for a relative FILE. */
 static const char *
 config_path(const char *prefix, const char *file)
@@ -132,10 +162,12 @@ main(int argc, char **argv)
 	struct options o = { .config = WEIR_CONFIG_FILE, .argv = argv };
 	enum action action = RUN;
 	const char *prefix = NULL, *word = NULL;
-	bool json = false, strict = false;
+	const char *format = NULL;
+	bool json = false, strict = false, is_default;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "c:p:g:tTs:vVh", longs, NULL)) !=
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, ":c:p:g:tTs:vVh", longs, NULL)) !=
 	    -1) {
 		switch (c) {
 		case 'c': o.config = optarg; break;
@@ -155,6 +187,7 @@ main(int argc, char **argv)
 		case 'M': action = MAN; break;
 		case 'W': strict = true; break;
 		case 'F':
+			format = optarg;
 			json = strcmp(optarg, "json") == 0;
 			if (json || strcmp(optarg, "text") == 0)
 				break;
@@ -164,16 +197,24 @@ main(int argc, char **argv)
 		case 'v': printf("weir %s\n", WEIR_VERSION); return EXIT_FINE;
 		case 'V': print_versions(); return EXIT_FINE;
 		case 'h': usage(stdout); return EXIT_FINE;
-		default: usage(stderr); return EXIT_USAGE;
+		default: return refuse_option(argv, c);
 		}
 	}
 	if (optind < argc) {
-		fprintf(stderr, "weir: unexpected argument \"%s\"\n",
-		    argv[optind]);
-		usage(stderr);
+		fprintf(stderr, "weir: unexpected argument \"%s\"; see weir "
+		    "--help\n", argv[optind]);
 		return EXIT_USAGE;
 	}
+	if ((strict || format != NULL) && action != TEST && action != PRINT) {
+		fprintf(stderr, "weir: %s goes with -t or -T\n",
+		    strict ? "--strict" : "--format");
+		return EXIT_USAGE;
+	}
+	is_default = strcmp(o.config, WEIR_CONFIG_FILE) == 0;
 	o.config = config_path(prefix, o.config);
+	if ((action == RUN || action == SIGNAL) &&
+	    !config_is_there(&o, is_default))
+		return EXIT_CONFIG;
 	clock_update();
 	upgrade_init(argv[0]);
 	config_init();

@@ -326,10 +326,17 @@ diag_print_line(struct conf_load *load, const struct diag *d, struct buf *b)
 static void
 diag_print(struct conf_load *load, const struct diag *d, struct buf *b)
 {
-	diag_put_text(b, str_from(file_of(load, d->pos)->path));
-	if (d->pos.line > 0)
-		buf_printf(b, ":%u:%u", d->pos.line, d->pos.column);
-	buf_z(b, d->is_error ? ": " : ": warning: ");
+	const struct conf_file *f = file_of(load, d->pos);
+
+	/* "cannot open FILE" names the file already. */
+	if (f->text.p == NULL && strstr(d->text, f->path) != NULL) {
+		buf_z(b, "weir: ");
+	} else {
+		diag_put_text(b, str_from(f->path));
+		if (d->pos.line > 0)
+			buf_printf(b, ":%u:%u", d->pos.line, d->pos.column);
+		buf_z(b, d->is_error ? ": " : ": warning: ");
+	}
 	diag_put_text(b, str_from(d->text));
 	buf_chr(b, '\n');
 	if (d->pos.line > 0 && file_of(load, d->pos)->text.p != NULL)

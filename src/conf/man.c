@@ -40,11 +40,19 @@ man_text(struct man *m, const char *text)
 {
 	if (text == NULL || text[0] == '\0')
 		return;
+	bool is_quoted = false;
+
 	m->at_line_start = true;
 	for (const char *p = text; *p != '\0'; p++) {
 		bool is_end = (*p == '.' || *p == '?' || *p == '!') &&
 		    p[1] == ' ';
 
+		if (*p == '`') {
+			buf_z(m->out, is_quoted ? "\\(cq" : "\\(oq");
+			is_quoted = !is_quoted;
+			m->at_line_start = false;
+			continue;
+		}
 		man_char(m, *p);
 		if (is_end && p[2] >= 'A' && p[2] <= 'Z' &&
 		    p > text && p[-1] != '.') {
@@ -66,6 +74,9 @@ man_argument(struct man *m, const char *text)
 			buf_z(m->out, "\\(dq");
 		else
 			man_char(m, *p);
+		/* A list of ciphers is wider than any page. */
+		if (*p == ':' && p[1] != '\0')
+			buf_z(m->out, "\\:");
 	}
 	buf_chr(m->out, '"');
 }
@@ -130,7 +141,10 @@ man_choices(struct man *m, const struct conf_field *row)
 static void
 man_bounds(struct man *m, const struct conf_field *row)
 {
-	if (row->min != NULL && row->max != NULL)
+	if (row->min != NULL && row->max != NULL &&
+	    strcmp(row->min, row->max) == 0)
+		buf_printf(m->out, "Must be %s.\n", row->min);
+	else if (row->min != NULL && row->max != NULL)
 		buf_printf(m->out, "Between %s and %s.\n", row->min, row->max);
 	else if (row->min != NULL)
 		buf_printf(m->out, "At least %s.\n", row->min);

@@ -48,6 +48,22 @@ listen_socket_clear_path(const struct addr *a, struct err *e)
 	return true;
 }
 
+/* bind(2) has refused: why, and what to do about it. */
+static bool
+listen_socket_refused(struct err *e)
+{
+	const char *advice =
+	    errno == EADDRINUSE ? "; `ss -ltnp` names who listens there" :
+	    errno == EACCES ? "; a port below 1024 needs root or "
+	    "CAP_NET_BIND_SERVICE" :
+	    errno == EADDRNOTAVAIL ? "; `ip address` lists those of this "
+	    "machine" : "";
+	struct err why;
+
+	err_sys(&why, "cannot bind");
+	return err_set(e, "%s%s", why.text, advice);
+}
+
 static bool
 listen_socket_set(int fd, int level, int option, int value)
 {
@@ -82,7 +98,8 @@ listen_socket_bind(int fd, const struct addr *a, enum listen_company company,
 	    !listen_socket_set(fd, SOL_SOCKET, SO_REUSEPORT, 1))
 		return err_sys(e, "cannot set SO_REUSEPORT");
 	if (bind(fd, &a->sa, a->len) != 0)
-		return err_sys(e, "cannot bind");
+		return is_inet ? listen_socket_refused(e) :
+		    err_sys(e, "cannot bind");
 	return true;
 }
 

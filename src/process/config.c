@@ -50,7 +50,7 @@ workers_format(struct buf *b, const void *value)
 }
 
 static const struct conf_type conf_type_workers = {
-	.name = "workers",
+	.name = "number or auto",
 	.expected = "auto or a number from 1 to 256",
 	.size = sizeof(int64_t),
 	.parse = workers_parse,

@@ -290,7 +290,7 @@ load_needs_its_file(void **state)
 	conf_print_diagnostics(load, &b);
 	buf_chr(&b, '\0');
 	assert_string_equal(b.p,
-	    "no.yaml: cannot open no.yaml: no such file or directory\n");
+	    "weir: cannot open no.yaml: no such file or directory\n");
 	arena_end(a);
 	arena_trim();
 }

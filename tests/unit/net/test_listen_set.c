@@ -125,7 +125,8 @@ a_taken_port_is_refused_by_name(void **state)
 	struct err e;
 
 	snprintf(want, sizeof want, "listen 127.0.0.1:%u: cannot bind: "
-	    "address already in use", ntohs(a.in.sin_port));
+	    "address already in use; `ss -ltnp` names who listens there",
+	    ntohs(a.in.sin_port));
 	listen_set_begin(s);
 	assert_false(listen_set_open(s, &ep, 2, &e));
 	assert_string_equal(e.text, want);
