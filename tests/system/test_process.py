@@ -3,16 +3,17 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
 import subprocess
-import threading
 import time
 
 import pytest
 
-from conftest import SLOW, WEIR, free_port, recv_all, wait_until
+from conftest import SLOW, WEIR, recv_all, wait_until
+from load import WORKER, Load
 
 SITE = """
     workers: 2
@@ -22,63 +23,6 @@ SITE = """
       - listen: {port}
         routes: [{respond: {body: "one\\n"}}]
 """
-
-
-class Load(threading.Thread):
-    """Kept connections that ask again and again; counts what goes wrong."""
-
-    def __init__(self, w, connections=4, path="/", expect=b"200"):
-        super().__init__(daemon=True)
-        self.w, self.path, self.expect = w, path.encode(), expect
-        self.stop, self.failures, self.answered = False, [], 0
-        self.threads = [threading.Thread(target=self.one, daemon=True)
-                        for _ in range(connections)]
-
-    def start(self):
-        for t in self.threads:
-            t.start()
-        return self
-
-    def one(self):
-        s = None
-        while not self.stop:
-            try:
-                if s is None:
-                    s = self.w.connect()
-                    s.settimeout(10 * SLOW)
-                s.sendall(b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n" % self.path)
-                data = b""
-                while b"\r\n\r\n" not in data:
-                    part = s.recv(65536)
-                    if not part:
-                        raise ConnectionError("closed without an answer")
-                    data += part
-                head, _, body = data.partition(b"\r\n\r\n")
-                length = int(head.lower().split(b"content-length: ")[1]
-                             .split(b"\r\n")[0])
-                while len(body) < length:
-                    part = s.recv(65536)
-                    if not part:
-                        raise ConnectionError("closed in the body")
-                    body += part
-                if self.expect not in head.split(b"\r\n")[0]:
-                    raise ConnectionError(head.decode())
-                self.answered += 1
-                if b"connection: close" in head.lower():
-                    s.close()
-                    s = None
-            except OSError as e:
-                self.failures.append(repr(e))
-                if s is not None:
-                    s.close()
-                s = None
-                time.sleep(0.01)
-
-    def end(self):
-        self.stop = True
-        for t in self.threads:
-            t.join(20 * SLOW)
-        return self
 
 
 def test_children(weir):
@@ -187,31 +131,77 @@ def test_no_request_fails_over_reloads(weir):
     assert w.log().count("reload failed") == 0
 
 
-def test_killed_worker_is_replaced(weir):
-    w = weir(SITE)
-    w.allow_crash = True
-    victim = next(p for p in w.children() if is_worker(w, p))
-    os.kill(victim, signal.SIGKILL)
+def test_killed_worker_takes_only_its_own_requests_along(weir):
+    w = weir("""
+        workers: 2
+        admin: 127.0.0.1:{port1}
+        sites:
+          - listen: {port}
+            %s
+            routes: [{respond: {body: "here\\n"}}]
+    """ % WORKER)
+    first, second = workers(w)
+    kept = Load(w, connections=16).start()
+    new = Load(w, connections=1, kept=False).start()
+    time.sleep(0.3 * SLOW)
+    os.kill(first, signal.SIGKILL)
     began = time.monotonic()
-    wait_until(lambda: victim not in w.children() and len(w.children()) == 3)
+    wait_until(lambda: len(set(workers(w)) - {first, second}) == 1)
     assert time.monotonic() - began < 1 * SLOW
-    assert w.get().status == 200
+    successor = (set(workers(w)) - {first, second}).pop()
+    seen = set()
+
+    def hear():
+        with w.connect() as s:
+            s.sendall(b"GET / HTTP/1.0\r\nHost: x\r\n\r\n")
+            seen.add(int(re.search(rb"X-Worker: (\d+)", recv_all(s))[1]))
+            return successor in seen
+
+    wait_until(hear)
+    assert seen <= {second, successor}
+    failures = kept.end().failures
+    assert {worker for worker, _ in failures} <= {first}
+    assert len(failures) <= 16
+    # The queue of the dead one was the master's and waited.
+    assert len(new.end().failures) <= 1
+    assert kept.answered > 100 and new.answered > 10
 
 
-def is_worker(w, pid):
+def workers(w):
+    """The pids of the workers, by the admin endpoint."""
     status = json.loads(w.get("/status", port="port1").text)
-    return any(p["pid"] == pid and p["role"] == "worker"
-               for p in status["processes"])
+    return [p["pid"] for p in status["processes"] if p["role"] == "worker"]
 
 
 def test_crash_reports_the_request_in_hand(weir):
-    w = weir(SITE)
+    w = weir("""
+        admin: 127.0.0.1:{port1}
+        sites:
+          - listen: {port}
+            routes: [{path: /files/*, files: {dir}}, {respond: 204}]
+    """)
     w.allow_crash = True
-    victim = next(p for p in w.children() if is_worker(w, p))
-    os.kill(victim, signal.SIGSEGV)
+    victim, = workers(w)
+    # The signal comes as the file is looked for.
+    with subprocess.Popen(
+            ["strace", "-f", "-p", str(victim), "-e", "trace=openat,openat2",
+             "-e", "inject=openat,openat2:signal=SEGV"],
+            stderr=subprocess.PIPE, text=True) as tracer:
+        assert "attached" in tracer.stderr.readline()
+        with pytest.raises(OSError):
+            w.get("/files/none?x=1", headers={"Host": "shop.example"})
+        tracer.wait(10 * SLOW)
+        tracer.stderr.read()
     w.wait_log("was killed by signal 11")
-    assert "backtrace" in w.log()
-    wait_until(lambda: len(w.children()) == 3)
+    report = w.log()
+    assert "signal 11 (SIGSEGV)" in report
+    frames = report.partition("backtrace:\n")[2].partition("callback")[0]
+    assert frames.count(os.path.basename(WEIR) + "(") > 5
+    assert ('request in hand: "GET /files/none?x=1 HTTP/1.1" '
+            'host shop.example, in its steps') in report
+    assert "at step 1 of 1: files" in report
+    assert "last lines of the log:" in report
+    assert w.get().status == 204
 
 
 def test_master_death_ends_the_children(weir):
@@ -273,7 +263,7 @@ def test_upgrade(weir):
         assert load.failures == []
         assert w.command("-s", "reload").returncode == 0
     finally:
-        load.stop = True
+        load.is_over = True
         os.kill(new, signal.SIGTERM)
         wait_until(lambda: not os.path.exists("/proc/%d" % new) or
                    not alive(new))
