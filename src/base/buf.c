@@ -24,13 +24,13 @@ buf_fixed(char *p, size_t cap)
 	return (struct buf){ .p = p, .cap = cap };
 }
 
-static bool
+bool
 buf_grow(struct buf *b, size_t n)
 {
 	size_t cap = b->cap > 0 ? b->cap * 2 : BUF_FIRST;
 	char *p;
 
-	if (b->arena == NULL) {
+	if (b->overflow || b->arena == NULL) {
 		b->overflow = true;
 		return false;
 	}
@@ -44,51 +44,6 @@ buf_grow(struct buf *b, size_t n)
 	b->p = p;
 	b->cap = cap;
 	return true;
-}
-
-char *
-buf_room(struct buf *b, size_t n)
-{
-	if (b->overflow || (n > b->cap - b->n && !buf_grow(b, n)))
-		return NULL;
-	return b->p + b->n;
-}
-
-void
-buf_put(struct buf *b, const void *p, size_t n)
-{
-	char *to;
-
-	if (n == 0)
-		return;
-	to = buf_room(b, n);
-	if (to == NULL)
-		return;
-	memcpy(to, p, n);
-	b->n += n;
-}
-
-void
-buf_str(struct buf *b, struct str s)
-{
-	buf_put(b, s.p, s.n);
-}
-
-void
-buf_z(struct buf *b, const char *z)
-{
-	buf_put(b, z, strlen(z));
-}
-
-void
-buf_chr(struct buf *b, char c)
-{
-	char *to = buf_room(b, 1);
-
-	if (to == NULL)
-		return;
-	*to = c;
-	b->n++;
 }
 
 void
