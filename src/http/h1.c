@@ -449,7 +449,7 @@ h1_turn(struct h1 *h)
 
 /* What is waited for decides how long. Idle, head and linger deadlines were
  * set when those states began and are not moved by single bytes. */
-static void
+void
 h1_set_deadline(struct h1 *h)
 {
 	const struct http_conf *conf = h1_conf(h);
@@ -457,9 +457,16 @@ h1_set_deadline(struct h1 *h)
 	if (h->state != H1_BUSY && h->state != H1_DRAIN &&
 	    h->state != H1_FLUSH)
 		return;
-	if (leftover_len(&h->out) > 0 || !h->conn.can_write)
-		conn_set_deadline(&h->conn, conf->send_timeout);
-	else if (h->body_waiting || h->state == H1_DRAIN)
+	if (leftover_len(&h->out) > 0 || !h->conn.can_write) {
+		/* What the client sends does not show that it reads. */
+		if (!h->sending || h->conn.has_sent)
+			conn_set_deadline(&h->conn, conf->send_timeout);
+		h->sending = true;
+		h->conn.has_sent = false;
+		return;
+	}
+	h->sending = false;
+	if (h->body_waiting || h->state == H1_DRAIN)
 		conn_set_deadline(&h->conn, conf->body_timeout);
 	else
 		conn_set_deadline(&h->conn, 0);

@@ -174,9 +174,10 @@ h1_body_peek(struct flow *f, struct span *out)
 		case CONN_OK:
 			break;
 		case CONN_AGAIN:
+			/* An upstream pulls when it likes, not only when the
+			 * driver runs: the wait begins here. */
 			b->h1->body_waiting = true;
-			conn_set_deadline(&b->h1->conn,
-			    h1_conf(b->h1)->body_timeout);
+			h1_set_deadline(b->h1);
 			return FLOW_WAIT;
 		case CONN_EOF:
 			if (b->kind != H1_BODY_RAW)

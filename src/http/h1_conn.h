@@ -71,6 +71,7 @@ struct h1 {
 	uint8_t state;          /* enum h1_state */
 	bool in_plan : 1;       /* steps of `x` are on the stack */
 	bool body_waiting : 1;  /* the body flow owes a wake */
+	bool sending : 1;       /* the deadline is for the client to read */
 	uint32_t requests;
 	uint32_t scanned;       /* of the head in `in` */
 	struct server *server;
@@ -82,6 +83,8 @@ struct h1 {
 
 /* The protocol settings that hold now: of the site, once it is known. */
 const struct http_conf *h1_conf(const struct h1 *h);
+/* Starts or stops the time-out that fits what is waited for now. */
+void h1_set_deadline(struct h1 *h);
 /* Cuts the exchange and the connection. */
 void h1_abort(struct h1 *h, enum close_reason why);
 

@@ -159,6 +159,7 @@ conn_socket_write(struct conn *c, const struct iovec *iov, int n_iov,
 
 	if (sent >= 0) {
 		*n = (size_t)sent;
+		c->has_sent = c->has_sent || sent > 0;
 		c->net->stats->bytes_out += (uint64_t)sent;
 		if (*n < conn_iov_len(iov, n_iov))
 			c->can_write = false;
@@ -369,6 +370,7 @@ conn_sendfile(struct conn *c, int fd, uint64_t off, uint64_t len, size_t *n)
 	 */
 	if (sent > 0) {
 		*n = (size_t)sent;
+		c->has_sent = true;
 		c->net->stats->bytes_out += (uint64_t)sent;
 		return CONN_OK;
 	}

@@ -42,6 +42,8 @@ struct conn {
 	bool is_client : 1;  /* accepted, not dialled */
 	/* EPOLLRDHUP or EPOLLHUP was seen: EOF follows what is unread. */
 	bool hung_up : 1;
+	/* Bytes have left; cleared by an owner who wants to know of more. */
+	bool has_sent : 1;
 	/* For conn.c: */
 	bool dialling : 1;   /* connect(2) has not ended */
 	bool is_drained : 1; /* the socket has nothing; TLS may hold bytes */

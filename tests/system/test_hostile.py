@@ -1,0 +1,71 @@
+"""Clients that mean harm: stalling, flooding, hanging up. Whatever they do, the
+daemon gets rid of them in time and everybody else is served meanwhile."""
+
+import pathlib
+import socket
+import sys
+import time
+
+import pytest
+
+from conftest import SLOW, recv_all
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent /
+                       "backends"))
+
+from rawbackend import RawBackend, Reply, ok  # noqa: E402
+
+SITE = """
+    error_log: {to: stderr, level: info}
+    access_log: {to: {dir}/access.log, format: '$status $reason "$request"', buffer: 0}
+    http: {header_timeout: 1s, keepalive_timeout: 3s, body_timeout: 1s,
+           send_timeout: 1s, lingering_timeout: 1s}
+    upstreams:
+      raw: {servers: ["127.0.0.1:{port2}"]}
+    sites:
+      - listen: "127.0.0.1:{port}"
+        routes:
+          - path: /raw*
+            proxy: raw
+          - respond: {body: "hello\\n"}
+"""
+
+CHUNKED = b"Host: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.fixture
+def w(weir):
+    return weir(SITE)
+
+
+def raw(w, script):
+    return RawBackend(script, port=w.port_of("port2"))
+
+
+# ---- bodies that do not come ------------------------------------------------
+
+
+@pytest.mark.parametrize("sent", [b"", b"12345"], ids=["nothing", "a part"])
+def test_upload_that_stalls_is_given_up(w, sent):
+    with raw(w, [Reply(ok())]):
+        begin = time.monotonic()
+        with w.connect(timeout=10 * SLOW) as s:
+            s.sendall(b"POST /raw HTTP/1.1\r\nHost: a\r\n"
+                      b"Content-Length: 10\r\n\r\n" + sent)
+            assert recv_all(s).startswith(b"HTTP/1.1 408 ")
+        assert time.monotonic() - begin < 4 * SLOW
+        assert "408 body_timeout" in w.access_log()
+
+
+# ---- readers that do not read -----------------------------------------------
+
+
+def test_bytes_of_a_client_that_does_not_read_gain_it_no_time(w):
+    with raw(w, [Reply(ok(b"x" * 30_000_000))]):
+        with w.connect(timeout=10 * SLOW) as s:
+            s.sendall(b"GET /raw HTTP/1.1\r\nHost: a\r\n\r\n")
+            with pytest.raises(ConnectionError):
+                for _ in range(10 * SLOW):
+                    time.sleep(0.4)
+                    s.sendall(b"G")
+        assert "200 send_timeout" in w.access_log()
