@@ -17,6 +17,8 @@
 /* Requests that one connection may have answered in a row before others get
  * their turn. */
 #define H1_TURNS 32
+/* Reads that are thrown away in a row, likewise: 1 MiB. */
+#define H1_DISCARDS 16
 
 static const struct transport h1_transport;
 
@@ -358,8 +360,11 @@ h1_drain(struct h1 *h)
 	case DISCARD_WAIT:
 		return false;
 	case DISCARD_FAILED:
-		conn_close(&h->conn, CLOSE_PEER);
-		return false;
+		/* More than is worth reading, or nonsense. A close now would
+		 * be a reset, which takes the response with it. */
+		h1_end_txn(h);
+		h->state = H1_FLUSH;
+		return true;
 	case DISCARD_DONE:
 		break;
 	}
@@ -388,9 +393,15 @@ h1_discard_lingering(struct h1 *h)
 	struct net *net = h->conn.net;
 	size_t n;
 
-	while (h->conn.can_read || h->conn.hung_up) {
-		enum conn_status st = conn_read(&h->conn, net->in,
-		    NET_SCRATCH, &n);
+	for (int i = 0; h->conn.can_read || h->conn.hung_up; i++) {
+		enum conn_status st;
+
+		/* Who sends faster than we read would never let us go. */
+		if (i == H1_DISCARDS) {
+			loop_next(net->loop, &h->work);
+			return;
+		}
+		st = conn_read(&h->conn, net->in, NET_SCRATCH, &n);
 
 		if (st == CONN_AGAIN)
 			return;

@@ -69,3 +69,20 @@ def test_bytes_of_a_client_that_does_not_read_gain_it_no_time(w):
                     time.sleep(0.4)
                     s.sendall(b"G")
         assert "200 send_timeout" in w.access_log()
+
+
+# ---- bodies that nobody asked for -------------------------------------------
+
+
+@pytest.mark.parametrize("body", [
+    b"8000\r\n" + b"x" * 32768 + b"\r\n",
+    b"nonsense\r\n" * 20000,
+], ids=["long", "malformed"])
+def test_response_survives_a_body_that_nobody_reads(w, body):
+    with w.connect() as s:
+        try:
+            s.sendall(b"POST / HTTP/1.1\r\n" + CHUNKED + body * 20)
+        except ConnectionError:
+            pass
+        time.sleep(0.1)
+        assert recv_all(s).endswith(b"\r\n\r\nhello\n")
