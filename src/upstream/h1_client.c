@@ -20,6 +20,9 @@
 #define H1_CLIENT_MAX_INTERIM 16
 /* Writes of a request body in one go, 64 KiB each: then others have a turn. */
 #define H1_CLIENT_ROUNDS 4
+/* Chunks that are smaller leave together: a client may send its body in chunks
+ * of one byte, but what that costs is between it and us. */
+#define H1_CLIENT_GATHER 4096
 
 static struct net *
 h1_client_net(const struct h1_client *h)
@@ -185,10 +188,34 @@ again:
 	return str_of(b.p == NULL ? "" : b.p, b.n);
 }
 
-/* Writes FRAME and the body bytes of SPAN after it, and takes from the body
- * what was written or what is now ours to write. */
+/*
+ * Takes small pieces of the body, SPAN the first of them, into P; how many
+ * bytes. Where it stopped, and why, the next peek says again.
+ */
+static size_t
+h1_client_gather(struct h1_client *h, struct span span, char *p)
+{
+	struct flow *body = h->t->req.body;
+	size_t n = 0;
+
+	do {
+		size_t some = H1_CLIENT_GATHER - n;
+
+		if (span.n < some)
+			some = span.n;
+		memcpy(p + n, span.p, some);
+		n += some;
+		flow_take(body, some);
+	} while (n < H1_CLIENT_GATHER && flow_peek(body, &span) == FLOW_DATA);
+	h->body_taken += n;
+	return n;
+}
+
+/* Writes FRAME and DATA after it; DATA is of the body, from which is taken what
+ * was written or what is now ours to write, or IS_OURS already. */
 static bool
-h1_client_write(struct h1_client *h, struct str frame, struct str data)
+h1_client_write(struct h1_client *h, struct str frame, struct str data,
+    bool is_ours)
 {
 	struct net *net = h1_client_net(h);
 	bool is_chunk = h->framing_out == FORWARD_CHUNKED && data.n > 0;
@@ -207,7 +234,7 @@ h1_client_write(struct h1_client *h, struct str frame, struct str data)
 	if (st == CONN_AGAIN)
 		done = 0;
 	else if (st != CONN_OK) {
-		if (data.n > 0)
+		if (data.n > 0 && !is_ours)
 			flow_take(h->t->req.body, 0);
 		return false;
 	}
@@ -225,8 +252,9 @@ h1_client_write(struct h1_client *h, struct str frame, struct str data)
 			leftover_put(net, &h->out, part[i].p + n,
 			    part[i].n - n);
 	}
-	if (data.n > 0)
-		flow_take(h->t->req.body, took);
+	if (is_ours || data.n == 0)
+		return true;
+	flow_take(h->t->req.body, took);
 	h->body_taken += took;
 	return true;
 }
@@ -286,7 +314,9 @@ h1_client_push_once(struct h1_client *h)
 {
 	struct span span = {0};
 	enum flow_status st = FLOW_END;
-	struct str frame;
+	char small[H1_CLIENT_GATHER];
+	struct str frame, data;
+	bool is_ours = false;
 
 	if (!h1_client_flush(h))
 		return PUSH_BROKEN;
@@ -308,13 +338,18 @@ h1_client_push_once(struct h1_client *h)
 		span.n = 0;
 	ASSERT(span.n == 0 || span.p != NULL); /* clients send no files */
 
-	frame = h1_client_compose(h, st == FLOW_END, span.n);
+	data = str_of(span.p, span.n);
+	is_ours = h->framing_out == FORWARD_CHUNKED && data.n > 0 &&
+	    data.n < H1_CLIENT_GATHER;
+	if (is_ours)
+		data = str_of(small, h1_client_gather(h, span, small));
+	frame = h1_client_compose(h, st == FLOW_END, data.n);
 	if (frame.p == NULL) {
-		if (st == FLOW_DATA)
+		if (st == FLOW_DATA && !is_ours)
 			flow_take(h->t->req.body, 0);
 		return PUSH_REFUSED;
 	}
-	if (!h1_client_write(h, frame, str_of(span.p, span.n)))
+	if (!h1_client_write(h, frame, data, is_ours))
 		return PUSH_BROKEN;
 	if (st == FLOW_END)
 		h->body_over = true;

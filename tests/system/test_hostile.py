@@ -86,3 +86,13 @@ def test_response_survives_a_body_that_nobody_reads(w, body):
             pass
         time.sleep(0.1)
         assert recv_all(s).endswith(b"\r\n\r\nhello\n")
+
+
+def test_chunks_of_one_byte_leave_together(w):
+    data = bytes(i * 7 % 251 for i in range(50_000))
+    with raw(w, [Reply(ok())]) as b, w.connect() as s:
+        s.sendall(b"POST /raw HTTP/1.1\r\nConnection: close\r\n" + CHUNKED +
+                  b"".join(b"1\r\n%c\r\n" % c for c in data) + b"0\r\n\r\n")
+        assert recv_all(s).endswith(b"\r\n\r\nok")
+        assert b.requests[0].body == data
+        assert len(b.received[0]) < len(data) + 5_000
