@@ -46,7 +46,11 @@ txn_send(struct txn *t)
 {
 	int class = t->res.status / 100;
 
-	ASSERT(class >= 1 && class <= STATUS_CLASSES);
+	ASSERT(class >= 1);
+	/* An upstream may say 999: a failure, as far as anybody can tell (RFC
+	 * 9110 section 15). */
+	if (class > STATUS_CLASSES)
+		class = STATUS_CLASSES;
 	t->state = TXN_SENDING;
 	t->server->stats->responses[class - 1]++;
 	t->transport->send(t);
