@@ -25,8 +25,13 @@ static const struct transport h1_transport;
 const struct http_conf *
 h1_conf(const struct h1 *h)
 {
-	if (h->x != NULL && h->x->txn->site != NULL)
-		return h->x->txn->site->http;
+	return h->conf;
+}
+
+/* Those that hold for a head, whose host is not known yet. */
+static const struct http_conf *
+h1_head_conf(const struct h1 *h)
+{
 	return site_index_first(h->conn.endpoint->owner)->http;
 }
 
@@ -129,6 +134,7 @@ h1_new_exchange(struct h1 *h, const char *head, size_t n)
 
 	x->txn = t;
 	h->x = x;
+	h->conf = h1_head_conf(h);
 	t->carrier = h;
 	t->request_bytes = n;
 	t->req.line = str_slice(copy, 0, str_index(copy, '\r', 0));
@@ -193,6 +199,8 @@ h1_read_target(struct h1 *h, struct txn *t, const struct h1_request *r)
 	if (!h1_read_host(t))
 		return H1_BAD_HOST;
 	txn_choose_site(t);
+	if (t->site != NULL)
+		h->conf = t->site->http;
 	if (target_decode(t->arena,
 	        (enum encoded_slash)h1_conf(h)->encoded_slash, target) !=
 	    TARGET_OK)
@@ -280,7 +288,7 @@ h1_find_head(struct h1 *h, const char *p, size_t n, bool is_leftover)
 {
 	size_t blank = h->scanned == 0 ? h1_skip_blank(p, n) : 0;
 	size_t scanned = h->scanned;
-	size_t max = h1_conf(h)->max_header_size;
+	size_t max = h1_head_conf(h)->max_header_size;
 	size_t head_n;
 
 	if (blank > 0 && is_leftover)
@@ -306,7 +314,7 @@ h1_find_head(struct h1 *h, const char *p, size_t n, bool is_leftover)
 	if (h->state == H1_IDLE) {
 		h1_leave_idle(h);
 		h->state = H1_HEAD;
-		conn_set_deadline(&h->conn, h1_conf(h)->header_timeout);
+		conn_set_deadline(&h->conn, h1_head_conf(h)->header_timeout);
 	}
 	return false;
 }
@@ -625,16 +633,16 @@ h1_accept(struct server *s, struct endpoint *ep, int fd,
     const struct peer *peer)
 {
 	struct h1 *h = mem_zalloc(sizeof *h);
-	const struct http_conf *conf = site_index_first(ep->owner)->http;
 
 	h->magic = H1_MAGIC;
 	h->server = s;
+	h->conf = site_index_first(ep->owner)->http;
 	h->work.name = "h1";
 	h->work.run = h1_on_work;
 	list_push_back(&s->conns, &h->link);
 	s->n_conns++;
 	conn_open_accepted(&h->conn, s->net, fd, peer, ep, ep->tls,
-	    conf->header_timeout, &h1_ops);
+	    h->conf->header_timeout, &h1_ops);
 	if (ep->tls == NULL)
 		h1_idle(h);
 	else

@@ -75,13 +75,15 @@ struct h1 {
 	uint32_t requests;
 	uint32_t scanned;       /* of the head in `in` */
 	struct server *server;
+	const struct http_conf *conf; /* see h1_conf */
 	struct list link;       /* server.conns */
 	struct h1_exchange *x;
 	struct leftover in, out;
 	struct task work;
 };
 
-/* The protocol settings that hold now: of the site, once it is known. */
+/* The protocol settings that hold now: of the site of the request in hand or,
+ * between two, of the last one's. */
 const struct http_conf *h1_conf(const struct h1 *h);
 /* Starts or stops the time-out that fits what is waited for now. */
 void h1_set_deadline(struct h1 *h);
