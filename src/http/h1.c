@@ -450,6 +450,9 @@ h1_turn(struct h1 *h)
 			return true;
 		case H1_BLOCKED:
 			return false;
+		case H1_CUT:
+			h1_abort(h, CLOSE_ABORTED);
+			return false;
 		case H1_FAILED:
 			h1_abort(h, CLOSE_RESET);
 			return false;

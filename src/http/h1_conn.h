@@ -102,8 +102,13 @@ enum h1_discard h1_body_discard(struct h1_body *b);
 bool h1_body_is_short(const struct h1_body *b);
 
 /* ---- h1_respond.c ------------------------------------------------------ */
-enum h1_progress { H1_DONE, H1_BLOCKED, H1_FAILED };
-/* Writes as much of the response as goes. H1_DONE: all of it was taken. */
+enum h1_progress {
+	H1_DONE, /* all of it was taken */
+	H1_BLOCKED,
+	H1_CUT,   /* its body failed, or is not what was announced */
+	H1_FAILED /* the connection failed */
+};
+/* Writes as much of the response as goes. */
 enum h1_progress h1_respond(struct h1 *h);
 void h1_interim(struct h1 *h, int status, const struct head *head);
 /* Sends what is in `out`; false if the connection failed. */

@@ -264,7 +264,13 @@ h1_interim(struct h1 *h, int status, const struct head *head)
 
 /* ---- the body ---------------------------------------------------------- */
 
-enum piece { PIECE_GO_ON, PIECE_WAIT, PIECE_END, PIECE_FAILED };
+enum piece {
+	PIECE_GO_ON,
+	PIECE_WAIT,
+	PIECE_END,
+	PIECE_CUT,   /* the body cannot be completed */
+	PIECE_FAILED /* the connection failed */
+};
 
 static void
 h1_account(struct h1_exchange *x, size_t n)
@@ -331,8 +337,9 @@ h1_send_span(struct writer *w, struct flow *body, const struct span *span,
 	h1_account(h->x, took);
 	if (took > 0)
 		h1_close_chunk(w);
-	if (!alive)
-		return PIECE_FAILED;
+	if (!alive) /* without an errno it is the file, which has shrunk */
+		return span->p == NULL && conn_errno(&h->conn) == 0 ?
+		    PIECE_CUT : PIECE_FAILED;
 	return h->conn.can_write ? PIECE_GO_ON : PIECE_WAIT;
 }
 
@@ -349,7 +356,7 @@ h1_write_span(struct writer *w, struct flow *body, const struct span *span)
 		n = (size_t)x->chunk_left;
 	if (n == 0) {
 		flow_take(body, 0);
-		return PIECE_FAILED; /* more than was announced */
+		return PIECE_CUT; /* who offers nothing would never end */
 	}
 	if (span->p != NULL && n <= COPY_MAX &&
 	    n + 64 <= w->buf.cap - w->buf.n)
@@ -374,10 +381,10 @@ h1_end_body(struct writer *w)
 	struct h1_exchange *x = w->h->x;
 
 	if (x->framing == FRAMING_LENGTH && x->left > 0)
-		return PIECE_FAILED; /* shorter than announced */
+		return PIECE_CUT; /* shorter than announced */
 	if (x->framing == FRAMING_CHUNKED)
 		h1_write_trailers(w, x->txn->res.trailers);
-	return w->buf.overflow ? PIECE_FAILED : PIECE_END;
+	return w->buf.overflow ? PIECE_CUT : PIECE_END;
 }
 
 static enum piece
@@ -400,7 +407,7 @@ h1_write_piece(struct writer *w)
 	case FLOW_END:
 		return h1_end_body(w);
 	case FLOW_FAIL:
-		return PIECE_FAILED;
+		return PIECE_CUT;
 	}
 	UNREACHABLE();
 }
@@ -471,8 +478,10 @@ h1_respond(struct h1 *h)
 			break;
 		case PIECE_END:
 			return h1_end_response(&w);
-		case PIECE_FAILED:
+		case PIECE_CUT:
 			(void)writer_send(&w, str_of(NULL, 0), &took);
+			return H1_CUT;
+		case PIECE_FAILED:
 			return H1_FAILED;
 		}
 		return writer_send(&w, str_of(NULL, 0), &took) ? H1_BLOCKED :

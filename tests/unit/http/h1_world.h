@@ -488,6 +488,25 @@ client(struct world *w)
 	client_with(w, 0);
 }
 
+/* Over TCP, where an end can be a reset. */
+static inline void
+client_tcp(struct world *w)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	socklen_t len = sizeof in;
+	int l = socket(AF_INET, SOCK_STREAM, 0);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(bind(l, (struct sockaddr *)&in, len), 0);
+	assert_int_equal(listen(l, 1), 0);
+	assert_int_equal(getsockname(l, (struct sockaddr *)&in, &len), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&in, len), 0);
+	client_over(w, fd, accept4(l, NULL, NULL, SOCK_NONBLOCK));
+	close(l);
+	run(w);
+}
+
 /* The only connection, as the server has it. */
 static inline struct h1 *
 h1_only(struct world *w)
