@@ -13,6 +13,9 @@
 /* Spans up to this size are copied behind the head rather than given to the
  * kernel as a vector of their own: the copy costs less than the iovec. */
 #define COPY_MAX 16384
+/* Kept free in the scratch page while a body is written: the size of a chunk
+ * and the line ends around it. */
+#define CHUNK_ROOM 64
 /* Pipelined responses are collected up to this size before they are sent. */
 #define COLLECT_MAX 16384
 /* What one connection may send before the others get their turn. */
@@ -224,7 +227,9 @@ h1_write_head(struct writer *w)
 	size_t before = w->buf.n;
 
 	h1_choose_framing(h);
+	w->buf.cap -= CHUNK_ROOM;
 	compose_head(&w->buf, h);
+	w->buf.cap += CHUNK_ROOM;
 	if (w->buf.overflow) {
 		struct buf large = buf_in(x->txn->arena);
 
@@ -359,19 +364,32 @@ h1_write_span(struct writer *w, struct flow *body, const struct span *span)
 		return PIECE_CUT; /* who offers nothing would never end */
 	}
 	if (span->p != NULL && n <= COPY_MAX &&
-	    n + 64 <= w->buf.cap - w->buf.n)
+	    n + CHUNK_ROOM <= w->buf.cap - w->buf.n)
 		return h1_copy_span(w, body, span, n);
 	h1_open_chunk(w, n);
 	return h1_send_span(w, body, span, n);
 }
 
+/* Trailers are rare and may be large: the page has no room for them. */
 static void
 h1_write_trailers(struct writer *w, const struct head *trailers)
 {
+	struct h1 *h = w->h;
+	struct buf b = buf_in(h->x->txn->arena);
+
+	HEAD_EACH(f, trailers)
+		compose_field(&b, f->name, f->value);
+	leftover_put(h->conn.net, &h->out, w->buf.p, w->buf.n);
+	leftover_put(h->conn.net, &h->out, b.p, b.n);
+	w->buf.n = 0;
+}
+
+static void
+h1_write_last_chunk(struct writer *w, const struct head *trailers)
+{
 	buf_put(&w->buf, "0\r\n", 3);
 	if (trailers != NULL)
-		HEAD_EACH(f, trailers)
-			compose_field(&w->buf, f->name, f->value);
+		h1_write_trailers(w, trailers);
 	buf_put(&w->buf, "\r\n", 2);
 }
 
@@ -383,8 +401,9 @@ h1_end_body(struct writer *w)
 	if (x->framing == FRAMING_LENGTH && x->left > 0)
 		return PIECE_CUT; /* shorter than announced */
 	if (x->framing == FRAMING_CHUNKED)
-		h1_write_trailers(w, x->txn->res.trailers);
-	return w->buf.overflow ? PIECE_CUT : PIECE_END;
+		h1_write_last_chunk(w, x->txn->res.trailers);
+	ASSERT(!w->buf.overflow);
+	return PIECE_END;
 }
 
 static enum piece

@@ -454,6 +454,71 @@ respond_has_no_trailers_without_chunks(void **state)
 	world_end(w);
 }
 
+static void
+respond_has_room_for_trailers_after_full_pages(void **state)
+{
+	struct world *w = world_new("");
+	char *p = pattern(w, 65536);
+	char want[8300];
+
+	(void)state;
+	client(w);
+	for (size_t last = 15000; last < 16384; last += 100) {
+		feed_begin(w, -1);
+		add_trailer(w, "X-Long", str_of(p, 8000));
+		for (int i = 0; i < 3; i++)
+			feed_bytes(w, p, 16384);
+		feed_bytes(w, p, last);
+		feed_end(w);
+		say(w, GET("/fed"));
+		listen_all(w);
+		snprintf(want, sizeof want, "\r\n0\r\nX-Long: %.8000s\r\n\r\n",
+		    p);
+		assert_true(str_has_suffix(buf_view(&w->in), str_from(want)));
+		expect_open(w);
+	}
+	world_end(w);
+}
+
+/* ---- large heads ------------------------------------------------------- */
+
+static size_t filler;
+
+static void
+reply_large_head(struct txn *t)
+{
+	char *p = arena_alloc(t->arena, filler);
+
+	memset(p, 'x', filler);
+	txn_reply(t, 200);
+	head_add(&t->res.head, FIELD_OTHER, STR("X-Long"),
+	    str_of(p, filler));
+	txn_reply_body(t, &the->feed.flow);
+}
+
+/* The head is composed in a page; whatever it leaves of it, the chunk's size
+ * has to follow. */
+static void
+respond_frames_the_body_after_a_head_of_any_size(void **state)
+{
+	struct world *w = world_new("");
+	char *p = pattern(w, 70000);
+
+	(void)state;
+	client(w);
+	w->reply = reply_large_head;
+	for (filler = 65360; filler < 65560; filler++) {
+		feed_begin(w, -1);
+		feed_bytes(w, p, filler % 2 == 0 ? 3 : 70000);
+		feed_end(w);
+		w->in.n = w->in_at = 0;
+		say(w, GET("/now"));
+		listen_all(w);
+		expect_body(w, p, filler % 2 == 0 ? 3 : 70000);
+	}
+	world_end(w);
+}
+
 /* ---- interim responses and upgrades ------------------------------------ */
 
 static void
@@ -725,6 +790,8 @@ main(void)
 		T(notices_a_client_that_is_gone),
 		T(sends_trailers_after_the_last_chunk),
 		T(has_no_trailers_without_chunks),
+		T(has_room_for_trailers_after_full_pages),
+		T(frames_the_body_after_a_head_of_any_size),
 		T(sends_interim_responses_before_the_head),
 		T(sends_interim_responses_after_earlier_answers),
 		T(sends_no_interim_response_to_http_1_0),
