@@ -394,7 +394,13 @@ master_end(struct master *m, bool drain)
 	    m->config.root->shutdown_timeout + DRAIN_GRACE : STOP_WITHIN;
 
 	log_notice("%s", drain ? "draining" : "stopping");
-	notify_send("STOPPING=1\nSTATUS=%s", drain ? "draining" : "stopping");
+	/* The service goes on in the successor; its own word does not count
+	 * for the service manager before ours (NotifyAccess=main). */
+	if (upgrade_is_running(&m->upgrade))
+		notify_send("MAINPID=%d\nSTATUS=serving", (int)m->upgrade.pid);
+	else
+		notify_send("STOPPING=1\nSTATUS=%s",
+		    drain ? "draining" : "stopping");
 	m->ending = true;
 	timer_start(m->loop, &m->kill_timer, wait);
 	if (!drain) {

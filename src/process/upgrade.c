@@ -73,6 +73,19 @@ upgrade_set_aside(char *pid_file, struct err *e)
 	return err_sys(e, "cannot rename %s", pid_file);
 }
 
+/* The service manager's watchdog is to be fed by whoever serves
+ * (sd_watchdog_enabled(3)). */
+static void
+upgrade_inherit_watchdog(void)
+{
+	char pid[32];
+
+	if (getenv("WATCHDOG_PID") == NULL)
+		return;
+	snprintf(pid, sizeof pid, "%d", (int)getpid());
+	setenv("WATCHDOG_PID", pid, 1);
+}
+
 bool
 upgrade_start(struct upgrade *u, char **argv, const char *sockets,
     char *pid_file, struct err *e)
@@ -93,6 +106,7 @@ upgrade_start(struct upgrade *u, char **argv, const char *sockets,
 		signal(SIGPIPE, SIG_DFL);
 		setenv(UPGRADE_SOCKETS, sockets, 1);
 		setenv(UPGRADE_FROM, from, 1);
+		upgrade_inherit_watchdog();
 		keep_sockets_over_exec(sockets);
 		execv(upgrade_binary, argv);
 		_exit(127);

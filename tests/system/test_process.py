@@ -3,15 +3,18 @@
 import json
 import os
 import pathlib
+import pwd
 import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import time
 
 import pytest
 
+import conftest
 from conftest import SLOW, WEIR, recv_all, wait_until
 from load import WORKER, Load
 
@@ -273,7 +276,6 @@ def test_failed_upgrade_goes_on(weir, tmp_path):
     binary = tmp_path / "weir-copy"
     shutil.copy(WEIR, binary)
     w = weir(SITE, start=False)
-    import conftest
     saved, conftest.WEIR = conftest.WEIR, str(binary)
     try:
         w.start()
@@ -333,6 +335,63 @@ def test_workers_give_up_root(weir):
         assert "CapEff:\t0000000000000000" in status
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to change users")
+@pytest.mark.parametrize("user", ["nobody", "www-data"])
+def test_what_only_root_can_open_serves_without_root(weir, user):
+    """Keys, logs and sockets in a directory that the workers cannot enter."""
+    w = weir("""
+        user: %s
+        workers: 2
+        error_log: {dir}/error.log
+        access_log: {to: {dir}/access.log, buffer: 0}
+        admin: unix:{dir}/admin.sock
+        sites:
+          - listen: {https: ["unix:{dir}/tls.sock", {port1}], http: {port}}
+            tls: {certificates: [{certificate: a.pem, key: a.key}]}
+            routes: [{respond: {body: "one\\n"}}]
+    """ % user, start=False)
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=a",
+                    "-keyout", str(w.dir / "a.key"), "-out",
+                    str(w.dir / "a.pem")], check=True, capture_output=True)
+    (w.dir / "a.key").chmod(0o600)
+    w.dir.chmod(0o700)
+    log = w.dir / "error.log"
+    w.log_path = w.dir / "stderr"
+    w.is_serving = lambda: log.exists() and "serves with" in log.read_text()
+    w.start()
+
+    def curl(socket_path, url):
+        return subprocess.run(
+            ["curl", "-sk", "-m", "10", "--unix-socket",
+             str(w.dir / socket_path), url], capture_output=True, text=True)
+
+    def is_served():
+        return (w.get().text == "one\n" and
+                w.get(port="port1", tls=True).text == "one\n" and
+                curl("tls.sock", "https://x/").stdout == "one\n" and
+                "weir_workers 2" in curl("admin.sock",
+                                         "http://x/metrics").stdout)
+
+    assert is_served()
+    uid = pwd.getpwnam(user).pw_uid
+    for pid in w.children():
+        assert os.stat("/proc/%d" % pid).st_uid == uid
+    # Once more after what an operator does to a running daemon.
+    assert w.reload().returncode == 0
+    assert is_served()
+    for name in "access.log", "error.log":
+        (w.dir / name).rename(w.dir / (name + ".1"))
+    assert w.command("-s", "reopen").returncode == 0
+    lines = len(w.access_log().splitlines())
+    assert is_served()
+    wait_until(lambda: len(w.access_log().splitlines()) == lines + 3)
+    assert log.exists()
+    w.stop()
+    assert not (w.dir / "tls.sock").exists()
+    assert not (w.dir / "admin.sock").exists()
+
+
 def test_workers_raise_their_limit_of_files(weir):
     w = weir(SITE)
     limits = pathlib.Path("/proc/%d/limits" % w.children()[0]).read_text()
@@ -353,17 +412,21 @@ def test_children_hold_no_descriptors_of_the_master(weir):
 
 
 class Notify:
+    """$NOTIFY_SOCKET, as the service manager holds it."""
+
     def __init__(self, path):
         self.s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.s.bind(str(path))
+        self.s.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         self.s.settimeout(10 * SLOW)
         self.path = str(path)
 
-    def wait(self, word):
+    def wait(self, word, sender=None):
         for _ in range(100):
-            text = self.s.recv(4096).decode()
-            if word in text:
-                return text
+            data, ancillary, _, _ = self.s.recvmsg(4096, 64)
+            pid = struct.unpack("iii", ancillary[0][2])[0]
+            if word in data.decode() and sender in (None, pid):
+                return data.decode()
         raise AssertionError(word)
 
 
@@ -377,6 +440,65 @@ def test_service_manager_is_told(weir, tmp_path):
     n.wait("READY=1")
     w.process.send_signal(signal.SIGTERM)
     n.wait("STOPPING=1")
+
+
+def test_service_manager_hears_of_a_refused_reload(weir, tmp_path):
+    n = Notify(tmp_path / "notify")
+    w = weir(SITE, env={"NOTIFY_SOCKET": n.path})
+    assert "STATUS=serving" in n.wait("READY=1")
+    assert w.reload(SITE + "    upsteams: {}\n").returncode == 1
+    n.wait("RELOADING=1")
+    # READY ends the reload, however it went (sd_notify(3)).
+    assert "STATUS=serving; the last reload failed" in n.wait("READY=1")
+    assert w.reload(SITE).returncode == 0
+    n.wait("RELOADING=1")
+    assert n.wait("READY=1").endswith("STATUS=serving")
+
+
+def test_service_manager_follows_an_upgrade(weir, tmp_path, monkeypatch):
+    script = tmp_path / "as-systemd-does"
+    script.write_text('#!/bin/sh\nWATCHDOG_PID=$$ exec "%s" "$@"\n' % WEIR)
+    script.chmod(0o755)
+    n = Notify(tmp_path / "notify")
+    w = weir(SITE, env={"NOTIFY_SOCKET": n.path, "WATCHDOG_USEC": "400000"},
+             start=False)
+    with monkeypatch.context() as m:
+        m.setattr(conftest, "WEIR", str(script))
+        w.start()
+    n.wait("WATCHDOG=1", sender=w.pid)
+    assert w.command("-s", "upgrade").returncode == 0
+    new = int((w.dir / "weir.pid").read_text())
+    try:
+        # The old one says it: of others the manager takes no word before.
+        last = n.wait("MAINPID=%d" % new, sender=w.pid)
+        assert "STOPPING" not in last
+        n.wait("WATCHDOG=1", sender=new)
+        w.process.wait(10 * SLOW)
+    finally:
+        os.kill(new, signal.SIGTERM)
+        wait_until(lambda: not alive(new))
+
+
+UNIT = pathlib.Path(__file__).parents[2] / "contrib/systemd/weir.service"
+
+
+def test_unit_is_understood(weir, tmp_path):
+    """As `make install` leaves it, and by systemd's own eyes."""
+    unit = tmp_path / "weir.service"
+    text = UNIT.read_text().replace("@sbindir@/weir", WEIR)
+    unit.write_text(text.replace("@confdir@", "/etc/weir"))
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("there is no systemd-analyze")
+    r = subprocess.run(["systemd-analyze", "verify", "--man=no", str(unit)],
+                       capture_output=True, text=True, timeout=60)
+    said = [l for l in r.stderr.splitlines() if "weir.service" in l]
+    assert r.returncode == 0 and said == [], r.stderr
+    # Its commands are ours.
+    w = weir(SITE)
+    for key in "ExecStartPre", "ExecReload":
+        command = re.search("^%s=(.*)$" % key, text, re.M)[1].replace(
+            "@confdir@/weir.yaml", str(w.config)).split()
+        assert subprocess.run(command, timeout=60).returncode == 0, command
 
 
 def test_metrics_and_status(weir):
