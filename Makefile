@@ -201,7 +201,8 @@ SUBSTITUTE = sed -e 's,@sbindir@,$(SBINDIR),g' -e 's,@confdir@,$(CONFDIR),g' \
 	-e 's,@logdir@,$(LOCALSTATEDIR)/log/weir,g' \
 	-e 's,@rundir@,$(RUNSTATEDIR)/weir,g'
 # The configuration is written as it reads, for the usual places.
-RELOCATE = sed -e 's,/usr/share/weir,$(DATADIR),g' \
+RELOCATE = sed -e 's,/etc/weir,$(CONFDIR),g' \
+	-e 's,/usr/share/weir,$(DATADIR),g' \
 	-e 's,/var/log/weir,$(LOCALSTATEDIR)/log/weir,g' \
 	-e 's,/run/weir,$(RUNSTATEDIR)/weir,g'
 
@@ -211,8 +212,11 @@ install: $(BUILD)/weir
 	    '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(LOGROTATEDIR)' \
 	    '$(DESTDIR)$(DATADIR)/welcome'
 	$(INSTALL) -m 755 $(BUILD)/weir '$(DESTDIR)$(SBINDIR)/weir'
-	$(if $(PAGES5),$(INSTALL) -m 644 $(PAGES5) '$(DESTDIR)$(MANDIR)/man5')
-	$(if $(PAGES8),$(INSTALL) -m 644 $(PAGES8) '$(DESTDIR)$(MANDIR)/man8')
+	@for page in $(PAGES5) $(PAGES8); do \
+	    to='$(DESTDIR)$(MANDIR)'/man$${page##*.}/$${page##*/} && \
+	    echo "$$to" && $(RELOCATE) "$$page" >"$$to" && chmod 644 "$$to" || \
+	    exit 1; \
+	done
 	$(SUBSTITUTE) contrib/systemd/weir.service \
 	    >'$(DESTDIR)$(UNITDIR)/weir.service'
 	$(SUBSTITUTE) contrib/logrotate/weir \

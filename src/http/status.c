@@ -18,6 +18,7 @@
 	"body { font: 1.2em/1.5 system-ui, sans-serif; margin: 20vh 1em;" \
 	" text-align: center }\n" \
 	"h1 { font-size: 3em; font-weight: 300; margin: 0 }\n" \
+	"p { margin: 0; opacity: .7 }\n" \
 	"</style>\n" \
 	"<h1>" heading "</h1>\n" \
 	"<p>" text "</p>\n" \
