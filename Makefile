@@ -265,4 +265,9 @@ help:
 	echo 'make docs        the manual page and the schema, from the binary'; \
 	echo 'make format      what clang-format would change'; \
 	echo 'make install     DESTDIR=... is respected; the configuration is kept'; \
-	echo 'make uninstall   make dist   make clean'
+	echo 'make uninstall   removes what install wrote, but the configuration'; \
+	echo 'make dist        the sources of the last commit as a tarball'; \
+	echo 'make clean       removes build directories'; \
+	echo; \
+	echo 'V=1 shows commands, WERROR=1 makes warnings errors, BUILD=DIR and'; \
+	echo 'SANITIZE=address,undefined build elsewhere.'

@@ -21,6 +21,13 @@
 #include <unistd.h>
 #include <yaml.h>
 
+/* clang puts its name into __VERSION__, gcc does not. */
+#ifdef __clang__
+#define COMPILER ""
+#else
+#define COMPILER "gcc "
+#endif
+
 enum action { RUN, TEST, PRINT, SIGNAL, SCHEMA, MAN };
 
 static void
@@ -53,16 +60,16 @@ print_versions(void)
 	pcre2_config(PCRE2_CONFIG_VERSION, pcre);
 	yaml_get_version(&major, &minor, &patch);
 	printf("weir %s\n"
-	       "built with %s\n"
+	       "built with %s%s\n"
 	       "configured: %s\n"
 	       "configuration: %s\n"
 	       "%s\n"
 	       "PCRE2 %s\n"
 	       "libyaml %d.%d.%d\n"
 	       "HTTP/2: %s\n",
-	    WEIR_VERSION, __VERSION__, WEIR_CONFIGURE, WEIR_CONFIG_FILE,
-	    OpenSSL_version(OPENSSL_VERSION), pcre, major, minor, patch,
-	    "not part of this version");
+	    WEIR_VERSION, COMPILER, __VERSION__, WEIR_CONFIGURE,
+	    WEIR_CONFIG_FILE, OpenSSL_version(OPENSSL_VERSION), pcre, major,
+	    minor, patch, "not part of this version");
 }
 
 static void

@@ -111,11 +111,16 @@ json_ref(struct json *j, const struct conf_schema *schema)
 static void
 json_choices(struct json *j, const struct conf_field *row)
 {
+	uint64_t number;
+
 	buf_z(j->out, "\"enum\": [");
 	for (size_t i = 0; row->choices[i] != NULL; i++) {
 		if (i > 0)
 			buf_z(j->out, ", ");
 		json_string(j, str_from(row->choices[i]));
+		/* 301 without quotes is a number to who reads YAML. */
+		if (str_to_u64(str_from(row->choices[i]), &number))
+			buf_printf(j->out, ", %s", row->choices[i]);
 	}
 	buf_chr(j->out, ']');
 }

@@ -145,7 +145,8 @@ const struct conf_type conf_type_int = {
 	.name = "number", .expected = "a whole number",
 	.size = sizeof(int64_t),
 	.parse = type_parse_int, .format = type_format_int,
-	.json = "\"type\": \"integer\""
+	.json = "\"type\": [\"integer\", \"string\"], "
+	    "\"pattern\": \"^-?[0-9]+$\""
 };
 const struct conf_type conf_type_size = {
 	.name = "size", .expected = "a size such as 512, 8k or 1m",

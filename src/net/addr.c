@@ -423,7 +423,9 @@ const struct conf_type conf_type_listen = {
 	.expected = "a port, ADDRESS:PORT or unix:PATH",
 	.size = sizeof(struct addr),
 	.parse = listen_type_parse,
-	.json = "\"type\": [\"integer\", \"string\"]"
+	.json = "\"type\": [\"integer\", \"string\"], \"minimum\": 1, "
+	    "\"maximum\": 65535, "
+	    "\"pattern\": \"^(unix:.+|([^ /]+:)?[0-9]+)$\""
 };
 
 const struct conf_type conf_type_cidr = {

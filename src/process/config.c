@@ -55,7 +55,8 @@ static const struct conf_type conf_type_workers = {
 	.size = sizeof(int64_t),
 	.parse = workers_parse,
 	.format = workers_format,
-	.json = "\"type\": [\"integer\", \"string\"]"
+	.json = "\"type\": [\"integer\", \"string\"], \"minimum\": 1, "
+	    "\"maximum\": 256, \"pattern\": \"^(auto|[0-9]+)$\""
 };
 
 static const char *const log_level_words[] = {

@@ -45,6 +45,40 @@ out_manual_has_one_section_per_block(void **state)
 	arena_trim();
 }
 
+/* 301 and "301" are the same to the loader, so they are to the schema; so are
+ * numbers in quotes. Backquotes of a sentence become real ones in the manual,
+ * a long default may break. */
+static void
+out_knows_how_values_are_written(void **state)
+{
+	static const char *const codes[] = {"301", "gone", NULL};
+	struct codes_conf { int code; int64_t n; char *list; };
+	static const struct conf_field fields[] = {
+		KEY_CHOICE(codes_conf, code, codes, .doc = "As in `code`."),
+		KEY_INT(codes_conf, n, .min = "1", .max = "1", .doc = "N."),
+		KEY_STR(codes_conf, list, .dflt = "a:b", .doc = "L."),
+		KEY_END
+	};
+	const struct conf_schema schema = {.name = "codes",
+	    .size = sizeof(struct codes_conf), .fields = fields, .doc = "C."};
+	struct arena *a = arena_new();
+	struct buf json = buf_in(a), man = buf_in(a);
+
+	(void)state;
+	conf_print_json_schema(&schema, &json);
+	buf_chr(&json, '\0');
+	assert_non_null(strstr(json.p, "\"enum\": [\"301\", 301, \"gone\"]"));
+	assert_non_null(strstr(json.p, "\"type\": [\"integer\", \"string\"], "
+	    "\"pattern\": \"^-?[0-9]+$\", \"minimum\": 1"));
+	conf_print_man(&schema, &man);
+	buf_chr(&man, '\0');
+	assert_non_null(strstr(man.p, "As in \\(oqcode\\(cq.\n"));
+	assert_non_null(strstr(man.p, "Must be 1.\n"));
+	assert_non_null(strstr(man.p, ".Cm \"a:\\:b\" .\n"));
+	arena_end(a);
+	arena_trim();
+}
+
 static void
 out_schema_refers_to_definitions(void **state)
 {
@@ -82,6 +116,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(out_manual_has_one_section_per_block),
+		cmocka_unit_test(out_knows_how_values_are_written),
 		cmocka_unit_test(out_schema_refers_to_definitions),
 		cmocka_unit_test(out_example_loads)
 	};
