@@ -179,9 +179,8 @@ conn_read_tls(struct conn *c, void *p, size_t cap, size_t *n)
 	*n = 0;
 	switch (tls_stream_read(c->tls, p, cap, n)) {
 	case TLS_DONE:
-		/* The record may have brought more than was asked for. Whether
-		 * the socket has more is is_drained's to know. */
-		c->can_read = true;
+		/* It has seen to can_read: of the socket, or of a record that
+		 * brought more than was asked for. */
 		return CONN_OK;
 	case TLS_AGAIN:
 		c->can_read = false;

@@ -371,7 +371,9 @@ static void
 tls_stream_enter(struct tls_stream *s)
 {
 	BIO_set_data(tls_stream_bio(), s);
-	ERR_clear_error();
+	/* Clearing touches every slot of the queue, looking only one. */
+	if (ERR_peek_error() != 0)
+		ERR_clear_error();
 }
 
 /* ---- begin and end ----------------------------------------------------- */

@@ -84,6 +84,8 @@ tls_stream_read(struct tls_stream *s, void *p, size_t cap, size_t *n)
 	*n = s->in_n - s->in_at < cap ? s->in_n - s->in_at : cap;
 	memcpy(p, s->in + s->in_at, *n);
 	s->in_at += *n;
+	if (s->in_at < s->in_n)
+		s->conn->can_read = true;
 	return st;
 }
 

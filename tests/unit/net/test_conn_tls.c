@@ -138,6 +138,7 @@ a_drained_socket_is_not_asked_again_before_its_event(void **state)
 	assert_int_equal(conn_read(&o.conn, &c, 1, &n), CONN_AGAIN);
 	tick(w);
 	expect_read(&o, 100, "d");
+	assert_false(o.conn.can_read);
 	end(w, &o, far);
 }
 
