@@ -31,10 +31,23 @@ def test_version():
 
 
 @pytest.mark.parametrize("args", [
-    ["-x"], ["extra"], ["-s", "restart"], ["-c"], ["--format", "xml", "-t"]])
+    ["-x"], ["extra"], ["-s", "restart"], ["-c"], ["--format", "xml", "-t"],
+    ["--daemon=yes"], ["--format", "json"], ["--strict"], ["--format"]])
 def test_bad_usage(args):
     done = run(*args)
-    assert done.returncode == 2 and done.stderr
+    assert done.returncode == 2
+    # One line, which names what is wrong.
+    assert done.stderr.startswith("weir: ") and done.stderr.count("\n") == 1
+    assert args[-1] in done.stderr or args[0] in done.stderr
+
+
+@pytest.mark.parametrize("args", [[], ["-s", "reload"]])
+def test_no_configuration(args, tmp_path):
+    path = str(tmp_path / "none.yaml")
+    done = run("-c", path, *args)
+    assert done.returncode == 1
+    assert done.stderr == ("weir: cannot read the configuration %s: "
+                           "no such file or directory\n" % path)
 
 
 def test_schema_is_json_schema():
