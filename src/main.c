@@ -106,8 +106,8 @@ refuse_option(char **argv, int c)
 	return EXIT_USAGE;
 }
 
-/* Whether a master or a command can begin at all: a file that is not there is
- * no mistake in it. A test reports that itself, as JSON if need be. */
+/* Whether a master can begin at all: a file that is not there is no mistake in
+ * it. A test reports that itself, as JSON if need be. */
 static bool
 config_is_there(const struct options *o, bool is_default)
 {
@@ -219,8 +219,7 @@ main(int argc, char **argv)
 	}
 	is_default = strcmp(o.config, WEIR_CONFIG_FILE) == 0;
 	o.config = config_path(prefix, o.config);
-	if ((action == RUN || action == SIGNAL) &&
-	    !config_is_there(&o, is_default))
+	if (action == RUN && !config_is_there(&o, is_default))
 		return EXIT_CONFIG;
 	clock_update();
 	upgrade_init(argv[0]);
