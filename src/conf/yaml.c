@@ -317,9 +317,12 @@ yaml_map_pair(struct yaml_reader *r, struct yaml_map *m,
 			.key = key->text, .pos = key->pos, .value = value});
 		return;
 	}
+	/* The first key once more: probably the next item of a list. */
 	conf_error(r->load, key->pos, "duplicate-key",
-	    "the key \"%.*s\" stands here twice; first at %s",
-	    STR_ARG(key->text), conf_pos_text(r->load, first->pos));
+	    "the key \"%.*s\" stands here twice; first at %s%s",
+	    STR_ARG(key->text), conf_pos_text(r->load, first->pos),
+	    first == m->node->map.pairs && key->pos.column > 1 ?
+	    "; a new item of a list begins with \"- \"" : "");
 }
 
 /* Whether KEY can be one; it is reported when not. */
