@@ -40,6 +40,7 @@ check  chromium            command:chromium   a browser
 check  strace              command:strace     counts system calls
 check  iproute2            command:ss         shows sockets
 check  procps              command:ps         shows processes
+check  groff-base          command:groff      renders the manual
 check  git                 command:git        the source as it was committed
 bench  nginx-light         command:nginx      to compare with
 bench  haproxy             command:haproxy    to compare with
