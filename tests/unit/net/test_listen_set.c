@@ -450,6 +450,19 @@ a_unix_path_lives_as_long_as_its_socket(void **state)
 }
 
 static void
+a_unix_path_is_left_to_a_successor(void **state)
+{
+	struct world *w = *state;
+	struct listen_set *s = listen_set_new();
+	struct endpoint ep = unix_endpoint(w);
+
+	serve(s, &ep, 1);
+	listen_set_hand_over(s);
+	assert_int_equal(access(ep.addr.un.sun_path, F_OK), 0);
+	unlink(ep.addr.un.sun_path);
+}
+
+static void
 a_dead_unix_socket_is_taken_over(void **state)
 {
 	struct world *w = *state;
@@ -722,6 +735,7 @@ main(void)
 		TEST(steering_gives_a_client_always_the_same_socket),
 		TEST(steering_knows_ipv4_and_ipv6_on_one_socket),
 		TEST(a_unix_path_lives_as_long_as_its_socket),
+		TEST(a_unix_path_is_left_to_a_successor),
 		TEST(a_dead_unix_socket_is_taken_over),
 		TEST(a_unix_socket_that_answers_is_refused),
 		TEST(a_unix_socket_of_another_kind_is_refused),
