@@ -94,12 +94,12 @@ verdict_read(const char *path, struct verdict_line *v)
 
 	verdict_path(name, sizeof name, path);
 	if (fd_read_file(name, sizeof v->text + 64, a, &text, NULL) &&
-	    sscanf(text.p, "%d %llu %7s\n%n", &pid, &sequence, word,
-	        &at) == 3 && at > 0) {
+	    sscanf(text.p, "%d %llu %7s%n", &pid, &sequence, word,
+	        &at) == 3 && text.p[at] == '\n') {
 		v->pid = pid;
 		v->sequence = sequence;
 		v->ok = strcmp(word, "ok") == 0;
-		snprintf(v->text, sizeof v->text, "%s", text.p + at);
+		snprintf(v->text, sizeof v->text, "%s", text.p + at + 1);
 		ok = true;
 	}
 	arena_end(a);
