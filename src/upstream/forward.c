@@ -320,7 +320,7 @@ forward_framing(const struct txn *t, const struct forward_request *r,
 {
 	enum method m = t->req.method;
 
-	switch (forward_body_of(t)) {
+	switch (r->body) {
 	case FORWARD_LENGTH:
 		buf_str(out, STR("Content-Length: "));
 		buf_u64(out, (uint64_t)t->req.body->length);

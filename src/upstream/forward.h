@@ -34,6 +34,9 @@ enum forward_body forward_body_of(const struct txn *t);
 struct forward_request {
 	const struct forward_edits *edits;
 	struct str host; /* for a client that named none */
+	/* Decided before the first byte of the body is looked at: the length
+	 * of a chunked one turns 0 when its end has been seen. */
+	enum forward_body body;
 	bool upgrade;    /* ask for websocket */
 	bool close;      /* the connection is for this request only */
 };

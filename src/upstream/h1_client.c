@@ -174,9 +174,9 @@ h1_client_compose(struct h1_client *h, bool is_over, size_t size)
 again:
 	if (is_new && !forward_request(h->t, &h->forward, &b))
 		return str_of(NULL, 0);
-	if (h->framing_out == FORWARD_CHUNKED && size > 0)
+	if (h->forward.body == FORWARD_CHUNKED && size > 0)
 		buf_put(&b, line, chunk_format_size(line, size));
-	if (h->framing_out == FORWARD_CHUNKED && is_over) {
+	if (h->forward.body == FORWARD_CHUNKED && is_over) {
 		buf_str(&b, STR("0\r\n"));
 		forward_trailers(h->t, &b);
 	}
@@ -218,7 +218,7 @@ h1_client_write(struct h1_client *h, struct str frame, struct str data,
     bool is_ours)
 {
 	struct net *net = h1_client_net(h);
-	bool is_chunk = h->framing_out == FORWARD_CHUNKED && data.n > 0;
+	bool is_chunk = h->forward.body == FORWARD_CHUNKED && data.n > 0;
 	struct str part[3] = {frame, data, is_chunk ? STR("\r\n") : STR("")};
 	size_t done = 0, took = data.n;
 	struct iovec iov[3];
@@ -306,7 +306,7 @@ h1_client_finish_sending(struct h1_client *h)
 static bool
 h1_client_has_body(const struct h1_client *h)
 {
-	return h->framing_out != FORWARD_NO_BODY || h->framing == BODY_TUNNEL;
+	return h->forward.body != FORWARD_NO_BODY || h->framing == BODY_TUNNEL;
 }
 
 static enum push
@@ -339,7 +339,7 @@ h1_client_push_once(struct h1_client *h)
 	ASSERT(span.n == 0 || span.p != NULL); /* clients send no files */
 
 	data = str_of(span.p, span.n);
-	is_ours = h->framing_out == FORWARD_CHUNKED && data.n > 0 &&
+	is_ours = h->forward.body == FORWARD_CHUNKED && data.n > 0 &&
 	    data.n < H1_CLIENT_GATHER;
 	if (is_ours)
 		data = str_of(small, h1_client_gather(h, span, small));
@@ -353,7 +353,7 @@ h1_client_push_once(struct h1_client *h)
 		return PUSH_BROKEN;
 	if (st == FLOW_END)
 		h->body_over = true;
-	else if (h->framing_out == FORWARD_LENGTH &&
+	else if (h->forward.body == FORWARD_LENGTH &&
 	    h->body_taken == h->body_length)
 		h->body_over = true;
 	return PUSH_AGAIN;
@@ -625,12 +625,12 @@ h1_client_start(struct h1_client *h, struct txn *t, struct uplink *up)
 		.work = {.name = "h1_client", .run = h1_client_on_work},
 		.t = t,
 		.up = up,
-		.framing_out = forward_body_of(t),
 		.body_length = (uint64_t)t->req.body->length,
 	};
+	h->forward.body = forward_body_of(t);
 	up->requests++;
 	uplink_use(up, &h1_client_user, h);
-	if (h->framing_out != FORWARD_NO_BODY)
+	if (h->forward.body != FORWARD_NO_BODY)
 		flow_on_wake(t->req.body, h1_client_on_body_wake, h);
 	h1_client_drive(h);
 }

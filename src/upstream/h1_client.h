@@ -94,7 +94,6 @@ struct h1_client {
 	} state;
 
 	/* The request. */
-	enum forward_body framing_out;
 	bool head_sent;  /* composed, and in `out` if not written */
 	bool sent;       /* all of it is written */
 	bool abandoned;  /* no more of it will be */

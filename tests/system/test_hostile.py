@@ -96,3 +96,23 @@ def test_chunks_of_one_byte_leave_together(w):
         assert recv_all(s).endswith(b"\r\n\r\nok")
         assert b.requests[0].body == data
         assert len(b.received[0]) < len(data) + 5_000
+
+
+# ---- framing ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("chunks", [b"", b"5\r\nhello\r\n", b"1\r\nx\r\n" * 5000],
+                         ids=["empty", "one", "many"])
+def test_chunked_body_that_comes_with_its_head_is_framed_once(w, chunks):
+    with raw(w, [Reply(ok())]) as b:
+        with w.connect() as s:
+            s.sendall(b"POST /raw HTTP/1.1\r\n" + CHUNKED + chunks +
+                      b"0\r\nX-Trailer: 1\r\n\r\n"
+                      b"GET /raw/next HTTP/1.1\r\nHost: a\r\n"
+                      b"Connection: close\r\n\r\n")
+            assert recv_all(s).count(b"HTTP/1.1 200 OK") == 2
+        post, get = b.requests
+        assert post.field("content-length") is None
+        assert post.field("transfer-encoding") == b"chunked"
+        assert get.line == b"GET /raw/next HTTP/1.1"
+        assert len(post.body) == chunks.count(b"x") or post.body == b"hello"

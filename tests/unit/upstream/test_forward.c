@@ -66,6 +66,7 @@ expect_request(const char *client, bool upgrade, bool close,
 	struct txn *t = txn_of(a, client);
 	struct forward_request r = {
 		.edits = no_edits(), .host = STR("app:80"),
+		.body = forward_body_of(t),
 		.upgrade = upgrade && forward_wants_websocket(t),
 		.close = close,
 	};
