@@ -82,6 +82,13 @@ h1_leave_idle(struct h1 *h)
 		h->server->stats->idle--;
 }
 
+/* Something that was answered has not left yet. */
+static bool
+h1_is_sending(const struct h1 *h)
+{
+	return leftover_len(&h->out) > 0 || !h->conn.can_write;
+}
+
 static void
 h1_linger(struct h1 *h)
 {
@@ -469,25 +476,30 @@ h1_turn(struct h1 *h)
 	UNREACHABLE();
 }
 
-/* What is waited for decides how long. Idle, head and linger deadlines were
- * set when those states began and are not moved by single bytes. */
+/* What is waited for decides how long. Head and linger deadlines were set when
+ * those states began and are not moved by single bytes; nor is that of an idle
+ * connection, which is not idle while its last response leaves. */
 void
 h1_set_deadline(struct h1 *h)
 {
 	const struct http_conf *conf = h1_conf(h);
+	bool was_sending = h->sending;
 
-	if (h->state != H1_BUSY && h->state != H1_DRAIN &&
-	    h->state != H1_FLUSH)
+	if (h->state == H1_HEAD || h->state == H1_LINGER)
 		return;
-	if (leftover_len(&h->out) > 0 || !h->conn.can_write) {
+	h->sending = h1_is_sending(h);
+	if (h->sending) {
 		/* What the client sends does not show that it reads. */
-		if (!h->sending || h->conn.has_sent)
+		if (!was_sending || h->conn.has_sent)
 			conn_set_deadline(&h->conn, conf->send_timeout);
-		h->sending = true;
 		h->conn.has_sent = false;
 		return;
 	}
-	h->sending = false;
+	if (h->state == H1_IDLE) {
+		if (was_sending)
+			conn_set_deadline(&h->conn, conf->keepalive_timeout);
+		return;
+	}
 	if (h->body_waiting || h->state == H1_DRAIN)
 		conn_set_deadline(&h->conn, conf->body_timeout);
 	else
@@ -563,12 +575,12 @@ static void
 h1_on_timeout(struct conn *c)
 {
 	struct h1 *h = h1_of(c);
-	bool send_stalled = leftover_len(&h->out) > 0 || !c->can_write;
+	bool send_stalled = h1_is_sending(h);
 	struct txn *t;
 
 	switch ((enum h1_state)h->state) {
 	case H1_IDLE:
-		conn_close(c, CLOSE_IDLE);
+		conn_close(c, send_stalled ? CLOSE_SEND_TIMEOUT : CLOSE_IDLE);
 		return;
 	case H1_HEAD:
 		t = h1_new_exchange(h, h->in.p + h->in.at,

@@ -674,6 +674,38 @@ respond_is_patient_with_a_client_that_reads_a_little(void **state)
 	world_end(w);
 }
 
+/* A whole response is taken over, so that the next request may be read: what
+ * of it is still here must leave nevertheless. */
+static void
+respond_does_not_call_idle_who_still_reads(void **state)
+{
+	struct world *w = world_new("keepalive_timeout: 1s, send_timeout: 9s");
+
+	(void)state;
+	stall(w, GET("/fed"), 30000);
+	assert_true(leftover_len(&h1_only(w)->out) > 0);
+	pass(w, 8000);
+	listen_all(w);
+	assert_int_equal(body(w).n, 30000);
+	assert_false(w->eof);
+	pass(w, 1100);
+	expect_closed(w);
+	assert_int_equal(w->net_stats.closed[CLOSE_IDLE], 1);
+	world_end(w);
+}
+
+static void
+respond_gives_up_who_reads_nothing_of_the_rest(void **state)
+{
+	struct world *w = world_new("keepalive_timeout: 60s, send_timeout: 9s");
+
+	(void)state;
+	stall(w, GET("/fed"), 30000);
+	pass(w, 9100);
+	assert_int_equal(w->net_stats.closed[CLOSE_SEND_TIMEOUT], 1);
+	world_end(w);
+}
+
 static void
 respond_ends_after_the_last_byte(void **state)
 {
@@ -799,6 +831,8 @@ main(void)
 		T(passes_raw_bytes_after_101),
 		T(gives_up_a_client_that_reads_nothing),
 		T(is_patient_with_a_client_that_reads_a_little),
+		T(does_not_call_idle_who_still_reads),
+		T(gives_up_who_reads_nothing_of_the_rest),
 		T(ends_after_the_last_byte),
 		T(gives_up_who_does_not_read_the_end),
 		T(stops_reading_requests_while_answers_pile_up),
