@@ -52,16 +52,25 @@ h1_of_link(struct list *link)
 
 /* ---- ends -------------------------------------------------------------- */
 
+/*
+ * Where the end of the connection is the end of the body, only a reset tells
+ * the client that the body is short (RFC 9112 section 8). How a response was
+ * framed of which the rest is flushed is not known any more: it may be so.
+ */
+static bool
+h1_would_look_whole(const struct h1 *h)
+{
+	if (h->x != NULL)
+		return h->x->head_sent && h->x->framing == FRAMING_CLOSE;
+	return h->state == H1_FLUSH;
+}
+
 void
 h1_abort(struct h1 *h, enum close_reason why)
 {
 	if (h->x != NULL)
 		txn_finish(h->x->txn, why);
-	/*
-	 * Where the end of the connection is the end of the body, only a reset
-	 * tells the client that the body is short (RFC 9112 section 8).
-	 */
-	if (h->x != NULL && h->x->head_sent && h->x->framing == FRAMING_CLOSE)
+	if (h1_would_look_whole(h))
 		conn_reset_on_close(&h->conn);
 	conn_close(&h->conn, why);
 }
@@ -396,7 +405,8 @@ h1_flush_last(struct h1 *h)
 		conn_close(&h->conn, CLOSE_RESET);
 		return false;
 	}
-	if (leftover_len(&h->out) > 0)
+	/* Of TLS, what was taken may still be held. */
+	if (leftover_len(&h->out) > 0 || !conn_is_flushed(&h->conn))
 		return false;
 	h1_linger(h);
 	return true;
@@ -607,7 +617,7 @@ h1_on_timeout(struct conn *c)
 		conn_close(c, CLOSE_BODY_TIMEOUT);
 		return;
 	case H1_FLUSH:
-		conn_close(c, CLOSE_SEND_TIMEOUT);
+		h1_abort(h, CLOSE_SEND_TIMEOUT);
 		return;
 	case H1_LINGER:
 		conn_close(c, CLOSE_DONE);

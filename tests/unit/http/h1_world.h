@@ -488,7 +488,7 @@ client(struct world *w)
 	client_with(w, 0);
 }
 
-/* Over TCP, where an end can be a reset. */
+/* Over TCP, where an end can be a reset, and with small buffers. */
 static inline void
 client_tcp(struct world *w)
 {
@@ -496,8 +496,11 @@ client_tcp(struct world *w)
 	socklen_t len = sizeof in;
 	int l = socket(AF_INET, SOCK_STREAM, 0);
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	int small = 4096;
 
 	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	setsockopt(l, SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
 	assert_int_equal(bind(l, (struct sockaddr *)&in, len), 0);
 	assert_int_equal(listen(l, 1), 0);
 	assert_int_equal(getsockname(l, (struct sockaddr *)&in, &len), 0);

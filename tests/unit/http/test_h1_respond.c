@@ -720,6 +720,51 @@ respond_ends_after_the_last_byte(void **state)
 	world_end(w);
 }
 
+/* Only the end of the connection tells how long the body is, and the rest of
+ * it has not left: who cuts it now must not make it look whole. */
+static void
+stall_without_length(struct world *w)
+{
+	static const char ask[] = "GET /fed HTTP/1.0\r\n\r\n";
+
+	client_tcp(w);
+	for (int i = 0; i < 6; i++)
+		feed_bytes(w, pattern(w, 10000), 10000);
+	feed_end(w);
+	assert_int_equal(send(w->fd, ask, strlen(ask), 0),
+	    (ssize_t)strlen(ask));
+	run(w);
+	assert_int_equal(h1_only(w)->state, H1_FLUSH);
+}
+
+static void
+respond_resets_when_the_end_does_not_leave_in_time(void **state)
+{
+	struct world *w = world_new("send_timeout: 3s");
+
+	(void)state;
+	stall_without_length(w);
+	pass(w, 3100);
+	listen_all(w);
+	assert_true(w->reset);
+	assert_int_equal(w->net_stats.closed[CLOSE_SEND_TIMEOUT], 1);
+	world_end(w);
+}
+
+static void
+respond_resets_when_the_end_is_cut(void **state)
+{
+	struct world *w = world_new("");
+
+	(void)state;
+	stall_without_length(w);
+	server_cut(w->server);
+	run(w);
+	listen_all(w);
+	assert_true(w->reset);
+	world_end(w);
+}
+
 static void
 respond_gives_up_who_does_not_read_the_end(void **state)
 {
@@ -834,6 +879,8 @@ main(void)
 		T(does_not_call_idle_who_still_reads),
 		T(gives_up_who_reads_nothing_of_the_rest),
 		T(ends_after_the_last_byte),
+		T(resets_when_the_end_does_not_leave_in_time),
+		T(resets_when_the_end_is_cut),
 		T(gives_up_who_does_not_read_the_end),
 		T(stops_reading_requests_while_answers_pile_up),
 		T(reads_on_so_that_the_answer_is_not_lost),
