@@ -76,12 +76,19 @@ h1_abort(struct h1 *h, enum close_reason why)
 }
 
 static void
+h1_await_request(struct h1 *h)
+{
+	h->idle_since = (uint32_t)clock_ms();
+	conn_set_deadline(&h->conn, h1_conf(h)->keepalive_timeout);
+}
+
+static void
 h1_idle(struct h1 *h)
 {
 	h->state = H1_IDLE;
 	h->scanned = 0;
 	h->server->stats->idle++;
-	conn_set_deadline(&h->conn, h1_conf(h)->keepalive_timeout);
+	h1_await_request(h);
 }
 
 static void
@@ -507,7 +514,7 @@ h1_set_deadline(struct h1 *h)
 	}
 	if (h->state == H1_IDLE) {
 		if (was_sending)
-			conn_set_deadline(&h->conn, conf->keepalive_timeout);
+			h1_await_request(h);
 		return;
 	}
 	if (h->body_waiting || h->state == H1_DRAIN)
@@ -662,6 +669,7 @@ h1_accept(struct server *s, struct endpoint *ep, int fd,
 	h->magic = H1_MAGIC;
 	h->server = s;
 	h->conf = site_index_first(ep->owner)->http;
+	h->idle_since = (uint32_t)clock_ms();
 	h->work.name = "h1";
 	h->work.run = h1_on_work;
 	list_push_back(&s->conns, &h->link);
@@ -683,17 +691,15 @@ unsigned
 h1_close_if_idle(struct list *link, bool hurry)
 {
 	struct h1 *h = h1_of_link(link);
-	uint64_t timeout = h1_conf(h)->keepalive_timeout;
-	uint64_t idle_since = h->conn.timer.deadline - timeout;
+	bool is_recent = (uint32_t)clock_ms() - h->idle_since < H1_RECENT;
 
 	if (h->conn.closing)
 		return 0;
-	if (h->state == H1_HEAD && !hurry)
-		return 0;
 	if (h->state != H1_IDLE && h->state != H1_HEAD)
 		return 0;
-	if (h->state == H1_IDLE && !hurry &&
-	    clock_ms() - idle_since < H1_RECENT)
+	if (!hurry && (h->state == H1_HEAD || is_recent))
+		return 0;
+	if (!h->conn.connecting && h1_is_sending(h))
 		return 0;
 	conn_close(&h->conn, CLOSE_SHUTDOWN);
 	return 1;

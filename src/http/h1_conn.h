@@ -74,6 +74,7 @@ struct h1 {
 	bool sending : 1;       /* the deadline is for the client to read */
 	uint32_t requests;
 	uint32_t scanned;       /* of the head in `in` */
+	uint32_t idle_since;    /* clock_ms, as much of it as fits */
 	struct server *server;
 	const struct http_conf *conf; /* see h1_conf */
 	struct list link;       /* server.conns */

@@ -115,8 +115,9 @@ server_on_drain(struct timer *timer)
 	struct server *s = CONTAINER_OF(timer, struct server, drain_timer);
 	uint64_t now = clock_ms();
 	uint64_t left = s->drain_until > now ? s->drain_until - now : 0;
-	unsigned steps = (unsigned)(left / DRAIN_STEP) + 1;
-	unsigned quota = (s->n_conns + steps - 1) / steps;
+	unsigned may_stay = left > 0 ?
+	    (unsigned)(s->drain_from * left / s->drain_within) : 0;
+	unsigned quota = s->n_conns > may_stay ? s->n_conns - may_stay : 0;
 
 	LIST_EACH(link, &s->conns) {
 		if (quota == 0)
@@ -141,6 +142,8 @@ server_drain(struct server *s, uint64_t within_ms, void (*drained)(void *arg),
 	s->drained = drained;
 	s->drained_arg = arg;
 	s->drain_until = clock_ms() + within_ms;
+	s->drain_within = within_ms;
+	s->drain_from = s->n_conns;
 	server_stop_listening(s);
 	for (unsigned i = 0; i < module_count; i++)
 		if (modules[i]->drain != NULL)

@@ -35,7 +35,8 @@ struct server {
 	unsigned n_conns, max_conns;
 	bool draining;
 	struct timer drain_timer;
-	uint64_t drain_until; /* clock_ms */
+	uint64_t drain_until, drain_within; /* clock_ms; ms */
+	unsigned drain_from; /* connections when it began */
 	void (*drained)(void *arg); /* no connection is left */
 	void *drained_arg;
 	struct txn *current; /* the transaction in hand, for the panic report */
