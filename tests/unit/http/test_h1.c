@@ -515,6 +515,23 @@ h1_has_no_deadline_while_a_step_waits(void **state)
 	world_end(w);
 }
 
+static void
+h1_goes_on_in_the_tick_in_which_it_was_resumed(void **state)
+{
+	struct world *w = world_new("");
+
+	(void)state;
+	client(w);
+	say(w, GET("/wait"));
+	txn_resume(w->t);
+	assert_int_equal(w->runs, 1); /* never from within */
+	loop_tick(w->loop, 0);
+	assert_int_equal(w->runs, 2);
+	assert_true(listen_some(w, SIZE_MAX));
+	expect(w, HELLO);
+	world_end(w);
+}
+
 /* ---- settings of sites ------------------------------------------------- */
 
 #define TWO_SITES \
@@ -730,6 +747,8 @@ main(void)
 		cmocka_unit_test(
 		    h1_begins_the_head_timeout_anew_for_each_head),
 		cmocka_unit_test(h1_has_no_deadline_while_a_step_waits),
+		cmocka_unit_test(
+		    h1_goes_on_in_the_tick_in_which_it_was_resumed),
 		cmocka_unit_test(h1_keeps_a_connection_as_its_last_site_says),
 		cmocka_unit_test(h1_counts_requests_as_the_site_says),
 		cmocka_unit_test(h1_lingers_as_the_site_says),
