@@ -48,6 +48,9 @@ void arena_trim(void);
 void *mem_alloc(size_t size);
 void *mem_zalloc(size_t size);
 void *mem_realloc(void *p, size_t size);
+/* Gives back to the system what was freed: after work that needed much for a
+ * moment, before a fork hands it on. */
+void mem_trim(void);
 void mem_free(void *p);
 
 #endif

@@ -1,7 +1,8 @@
 /*
  * Hash maps from strings to pointers: open addressing with linear probing,
  * grown at three quarters. The table lies in the map's arena; an outgrown one
- * stays there.
+ * stays there. It is made for the first entry: of the maps that are built for
+ * each site most stay empty.
  */
 #include "base/map.h"
 
@@ -15,8 +16,8 @@ struct slot {
 
 struct map {
 	struct arena *arena;
-	struct slot *slots;
-	size_t cap; /* a power of two */
+	struct slot *slots; /* NULL: none yet */
+	size_t cap;         /* that they have or will have; a power of two */
 	size_t n;
 	bool caseless;
 };
@@ -24,14 +25,12 @@ struct map {
 static struct map *
 map_make(struct arena *a, size_t expected, bool caseless)
 {
-	struct map *m = arena_alloc(a, sizeof *m);
+	struct map *m = arena_zalloc(a, sizeof *m);
 
 	m->arena = a;
-	m->n = 0;
 	m->caseless = caseless;
 	for (m->cap = 8; m->cap / 4 * 3 < expected; m->cap *= 2)
 		continue;
-	m->slots = arena_zalloc(a, m->cap * sizeof *m->slots);
 	return m;
 }
 
@@ -74,6 +73,12 @@ map_get(const struct map *m, struct str key)
 	return m->n > 0 ? map_slot(m, key, map_hash(m, key))->value : NULL;
 }
 
+static struct slot *
+map_table(struct arena *a, size_t cap)
+{
+	return arena_zalloc(a, cap * sizeof(struct slot));
+}
+
 static void
 map_grow(struct map *m)
 {
@@ -81,7 +86,7 @@ map_grow(struct map *m)
 	size_t n = m->cap;
 
 	m->cap *= 2;
-	m->slots = arena_zalloc(m->arena, m->cap * sizeof *m->slots);
+	m->slots = map_table(m->arena, m->cap);
 	for (size_t i = 0; i < n; i++)
 		if (old[i].value != NULL)
 			*map_slot(m, old[i].key, old[i].hash) = old[i];
@@ -95,7 +100,9 @@ map_put(struct map *m, struct str key, void *value)
 	void *before;
 
 	ASSERT(value != NULL);
-	if (m->n >= m->cap / 4 * 3)
+	if (m->slots == NULL)
+		m->slots = map_table(m->arena, m->cap);
+	else if (m->n >= m->cap / 4 * 3)
 		map_grow(m);
 	s = map_slot(m, key, hash);
 	before = s->value;
@@ -116,7 +123,7 @@ map_count(const struct map *m)
 bool
 map_each(const struct map *m, size_t *at, struct str *key, void **value)
 {
-	while (*at < m->cap) {
+	while (m->n > 0 && *at < m->cap) {
 		const struct slot *s = &m->slots[(*at)++];
 
 		if (s->value == NULL)

@@ -50,7 +50,7 @@ struct mark *
 block_add_mark(struct conf_load *load, struct block *b, struct mark mark)
 {
 	if (b->n_marks == b->cap_marks) {
-		uint32_t cap = b->cap_marks + 4;
+		uint32_t cap = b->cap_marks + b->cap_marks / 2 + 1;
 		struct mark *more = arena_alloc(load->arena,
 		    cap * sizeof *more);
 
@@ -106,7 +106,7 @@ list_places(struct arena *a, size_t n)
 	size_t places = (n * sizeof(struct conf_pos) + sizeof(char *) - 1) /
 	    sizeof(char *) * sizeof(char *);
 
-	return arena_zalloc(a, places + (n + 1) * sizeof(char *));
+	return arena_zalloc(a, places + n * sizeof(char *));
 }
 
 const char **

@@ -120,7 +120,7 @@ load_list(const struct place *at, const struct node *node,
 	}
 	places = list_places(a, n);
 	*out = (struct conf_list){
-		.n = n, .items = arena_zalloc(a, (n + 1) * size), .pos = places
+		.n = n, .items = arena_zalloc(a, n * size), .pos = places
 	};
 	const char **texts = list_texts(out);
 

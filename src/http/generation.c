@@ -101,7 +101,8 @@ compile_endpoint(struct compile *c, const struct addr *addr, bool is_https,
     struct conf_pos pos)
 {
 	struct arena *a = c->g->arena;
-	struct buf text = buf_in(a);
+	char room[128]; /* "unix:" and a path of at most 108 */
+	struct buf text = buf_fixed(room, sizeof room);
 	struct endpoint_draft *d;
 
 	addr_format(&text, addr);
@@ -123,7 +124,7 @@ compile_endpoint(struct compile *c, const struct addr *addr, bool is_https,
 	d->endpoint = arena_zalloc(a, sizeof *d->endpoint);
 	d->endpoint->addr = *addr;
 	d->endpoint->text = arena_memdup(a, text.p, text.n);
-	map_put(c->by_address, buf_view(&text), d);
+	map_put(c->by_address, str_of(d->endpoint->text, text.n), d);
 	c->drafts = grow(a, c->drafts, c->n_drafts, &c->cap_drafts,
 	    sizeof(struct endpoint_draft *));
 	c->drafts[c->n_drafts++] = d;

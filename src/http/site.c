@@ -126,7 +126,7 @@ static void
 site_listen_check(struct conf_load *load, void *block)
 {
 	const struct site_listen_conf *l = block;
-	struct listen_seen seen = { .arena = conf_arena(load) };
+	struct listen_seen seen;
 
 	if (l->http.n + l->https.n == 0) {
 		conf_error(load, conf_block_pos(l), "no-address",
@@ -134,9 +134,11 @@ site_listen_check(struct conf_load *load, void *block)
 		    "with at least one");
 		return;
 	}
+	seen.arena = arena_new();
 	seen.places = map_new(seen.arena, l->http.n + l->https.n);
 	site_listen_check_list(load, &seen, &l->http);
 	site_listen_check_list(load, &seen, &l->https);
+	arena_end(seen.arena);
 }
 
 static const struct conf_schema site_listen_schema = {

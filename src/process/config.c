@@ -288,6 +288,8 @@ config_load(struct config *c, const char *path, const char *const *overrides,
 	 * mistakes that are already known. */
 	if (conf_errors(c->load) == 0)
 		config_compile(c);
+	/* The tree of the text, which was about as large as what is kept. */
+	mem_trim();
 	return conf_errors(c->load) == 0;
 }
 
