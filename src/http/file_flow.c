@@ -19,7 +19,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define WINDOW 262144 /* what one turn of a connection sends at most */
+#define WINDOW 524288 /* what one turn of a connection sends at most */
 #define RESIDENT_MAX (16u << 20)
 #define RESIDENT_MS 10000
 #define READ_CHUNK 65536 /* on the stack of a pool thread */

@@ -23,7 +23,7 @@
 
 /* What one connection may take of the disk and the socket before the others
  * get their turn. */
-#define SENDFILE_MAX 262144
+#define SENDFILE_MAX 524288
 /* What is encrypted at once: three full records, whose ciphertext still fits
  * into the scratch page and so leaves in one system call. */
 #define TLS_PIECE 49152

@@ -104,7 +104,7 @@ enum conn_status conn_write(struct conn *c, const struct iovec *iov, int n_iov,
 enum conn_status conn_write_more(struct conn *c, const struct iovec *iov,
     int n_iov, size_t *n);
 /* A range of a file: sendfile(2), or read and encrypted (through net->out). May
- * send less than LEN though can_write stays true: at most 256 KiB a call, then
+ * send less than LEN though can_write stays true: at most 512 KiB a call, then
  * the next connection's turn. A file that has become shorter is a failure. */
 enum conn_status conn_sendfile(struct conn *c, int fd, uint64_t off,
     uint64_t len, size_t *n);
