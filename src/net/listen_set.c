@@ -165,6 +165,14 @@ listen_set_new(void)
 	return s;
 }
 
+void
+listen_set_hand_over(struct listen_set *s)
+{
+	LIST_EACH(link, &s->entries)
+		listen_entry_of(link)->maker = 0;
+	listen_set_end(s);
+}
+
 /* No shutdown(2): another process may have them too, by an upgrade. */
 void
 listen_set_end(struct listen_set *s)

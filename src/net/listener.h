@@ -41,6 +41,8 @@ bool endpoint_trusts(const struct endpoint *ep, const struct peer *peer);
 struct listen_set;
 struct listen_set *listen_set_new(void);
 void listen_set_end(struct listen_set *s); /* closes what it holds */
+/* Likewise, but paths of unix sockets stay: a successor serves on them. */
+void listen_set_hand_over(struct listen_set *s);
 /* Makes sure that EP has N sockets (or one, without reuse), keeping those that
  * are there, and fills ep->fds. On failure nothing new stays open:
  * "listen 0.0.0.0:80: cannot bind: address already in use". A unix socket

@@ -662,8 +662,9 @@ master_clean_up(struct master *m)
 		pid_file_remove(m->pid_file, getpid());
 	if (m->signals != NULL)
 		signals_end(m->signals);
-	/* A successor has the sockets too: its unix paths must stay. */
-	if (m->sockets != NULL && !upgrade_is_running(&m->upgrade))
+	if (m->sockets != NULL && upgrade_is_running(&m->upgrade))
+		listen_set_hand_over(m->sockets);
+	else if (m->sockets != NULL)
 		listen_set_end(m->sockets);
 	if (m->loop != NULL)
 		loop_end(m->loop);
