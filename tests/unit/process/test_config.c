@@ -140,7 +140,7 @@ overrides_win_over_the_file(void **state)
 	config_end(&c);
 }
 
-/* ---- the admin endpoint --------------------------------------------------- */
+/* ---- the admin endpoint ------------------------------------------------- */
 
 static void
 check_admin(const char *key, const char *text)
@@ -191,7 +191,7 @@ an_admin_endpoint_without_an_address_is_none(void **state)
 	refuse("admin: nowhere\n" SITES, "admin");
 }
 
-/* ---- mistakes ------------------------------------------------------------- */
+/* ---- mistakes ----------------------------------------------------------- */
 
 static void
 a_mistake_names_its_place(void **state)
