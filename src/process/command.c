@@ -20,20 +20,27 @@
 
 /* ---- -t ---------------------------------------------------------------- */
 
+static void
+command_print_diagnostics(const struct config *c, bool json)
+{
+	struct buf b = buf_in(c->arena);
+
+	if (json)
+		conf_print_diagnostics_json(c->load, &b);
+	else
+		conf_print_diagnostics(c->load, &b);
+	(void)fd_write_all(json ? STDOUT_FILENO : STDERR_FILENO, b.p, b.n);
+}
+
 int
 command_test(const struct options *options, bool print, bool json, bool strict)
 {
 	struct config c;
 	bool good = config_load(&c, options->config, options->overrides,
 	    options->n_overrides, 1);
-	struct buf b = buf_in(c.arena);
 	size_t warnings = conf_warnings(c.load);
 
-	if (json)
-		conf_print_diagnostics_json(c.load, &b);
-	else
-		conf_print_diagnostics(c.load, &b);
-	(void)fd_write_all(json ? STDOUT_FILENO : STDERR_FILENO, b.p, b.n);
+	command_print_diagnostics(&c, json);
 	if (strict && warnings > 0)
 		good = false;
 
@@ -187,7 +194,12 @@ command_signal(const struct options *options, const char *word)
 	}
 	(void)config_load(&c, options->config, options->overrides,
 	    options->n_overrides, 1);
-	if (c.root->pid_file == NULL) {
+	if (c.root->pid_file == NULL && conf_errors(c.load) > 0) {
+		command_print_diagnostics(&c, false);
+		fprintf(stderr, "weir: so it is not known where the pid file "
+		    "of the master is\n");
+		status = EXIT_CONFIG;
+	} else if (c.root->pid_file == NULL) {
 		fprintf(stderr, "weir: %s sets no pid_file, so the master "
 		    "cannot be found; add one or signal it yourself\n",
 		    options->config);

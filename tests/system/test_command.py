@@ -41,13 +41,20 @@ def test_bad_usage(args):
     assert args[-1] in done.stderr or args[0] in done.stderr
 
 
-@pytest.mark.parametrize("args", [[], ["-s", "reload"]])
-def test_no_configuration(args, tmp_path):
+def test_no_configuration(tmp_path):
     path = str(tmp_path / "none.yaml")
-    done = run("-c", path, *args)
+    done = run("-c", path)
     assert done.returncode == 1
     assert done.stderr == ("weir: cannot read the configuration %s: "
                            "no such file or directory\n" % path)
+
+
+def test_signal_without_a_configuration(tmp_path):
+    path = str(tmp_path / "none.yaml")
+    done = run("-c", path, "-s", "reload")
+    assert done.returncode == 1
+    assert path in done.stderr and "no such file" in done.stderr
+    assert "pid file" in done.stderr
 
 
 def test_schema_is_json_schema():

@@ -242,7 +242,7 @@ def test_large_file_is_whole(w):
 def test_slow_reader_gets_all_of_it(w):
     expected = (w.dir / "www" / "big.bin").read_bytes()
     with w.connect() as s:
-        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         s.sendall(b"GET /big.bin HTTP/1.1\r\nHost: x\r\n"
                   b"Connection: close\r\n\r\n")
         got = bytearray()
@@ -272,7 +272,7 @@ def test_file_that_shrinks_is_cut_visibly(w):
     path = w.dir / "www" / "shrinks.bin"
     path.write_bytes(b"x" * (64 * MIB))
     with w.connect() as s:
-        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         s.sendall(b"GET /shrinks.bin HTTP/1.1\r\nHost: x\r\n\r\n")
         head = s.recv(4096)
         assert b"Content-Length: %d" % (64 * MIB) in head
