@@ -133,28 +133,53 @@ config_path(const char *prefix, const char *file)
 	return path;
 }
 
+/* What the arguments say. */
+struct command_line {
+	struct options options;
+	enum action action;
+	const char *prefix; /* -p */
+	const char *word;   /* -s */
+	const char *format; /* --format */
+	bool strict;
+};
+
+#define GO_ON (-1)
+
+/* One option; an exit status, or GO_ON. */
 static int
-act(enum action action, struct options *o, const char *word, bool json,
-    bool strict)
+take_option(struct command_line *l, int c)
 {
-	switch (action) {
-	case RUN:
-		return master_run(o);
-	case TEST:
-	case PRINT:
-		return command_test(o, action == PRINT, json, strict);
-	case SIGNAL:
-		return command_signal(o, word);
-	case SCHEMA:
-		return print_text(print_schema);
-	case MAN:
-		return print_text(manual_print);
+	struct options *o = &l->options;
+
+	switch (c) {
+	case 'c': o->config = optarg; break;
+	case 'p': l->prefix = optarg; break;
+	case 't': l->action = TEST; break;
+	case 'T': l->action = PRINT; break;
+	case 's': l->action = SIGNAL; l->word = optarg; break;
+	case 'd': o->daemonize = true; break;
+	case 'S': l->action = SCHEMA; break;
+	case 'M': l->action = MAN; break;
+	case 'W': l->strict = true; break;
+	case 'F': l->format = optarg; break;
+	case 'v': printf("weir %s\n", WEIR_VERSION); return EXIT_FINE;
+	case 'V': print_versions(); return EXIT_FINE;
+	case 'h': usage(stdout); return EXIT_FINE;
+	case 'g':
+		if (o->n_overrides < COUNT_OF(o->overrides)) {
+			o->overrides[o->n_overrides++] = optarg;
+			break;
+		}
+		fputs("weir: too many -g\n", stderr);
+		return EXIT_USAGE;
+	default:
+		return refuse_option(o->argv, c);
 	}
-	return EXIT_USAGE;
+	return GO_ON;
 }
 
-int
-main(int argc, char **argv)
+static int
+take_arguments(struct command_line *l, int argc, char **argv)
 {
 	static const struct option longs[] = {
 		{ "daemon", no_argument, NULL, 'd' },
@@ -166,63 +191,81 @@ main(int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 }
 	};
-	struct options o = { .config = WEIR_CONFIG_FILE, .argv = argv };
-	enum action action = RUN;
-	const char *prefix = NULL, *word = NULL;
-	const char *format = NULL;
-	bool json = false, strict = false, is_default;
-	int c;
+	int c, status = GO_ON;
 
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":c:p:g:tTs:vVh", longs, NULL)) !=
-	    -1) {
-		switch (c) {
-		case 'c': o.config = optarg; break;
-		case 'p': prefix = optarg; break;
-		case 'g':
-			if (o.n_overrides == COUNT_OF(o.overrides)) {
-				fputs("weir: too many -g\n", stderr);
-				return EXIT_USAGE;
-			}
-			o.overrides[o.n_overrides++] = optarg;
-			break;
-		case 't': action = TEST; break;
-		case 'T': action = PRINT; break;
-		case 's': action = SIGNAL; word = optarg; break;
-		case 'd': o.daemonize = true; break;
-		case 'S': action = SCHEMA; break;
-		case 'M': action = MAN; break;
-		case 'W': strict = true; break;
-		case 'F':
-			format = optarg;
-			json = strcmp(optarg, "json") == 0;
-			if (json || strcmp(optarg, "text") == 0)
-				break;
-			fprintf(stderr, "weir: --format %s: expected text or "
-			    "json\n", optarg);
-			return EXIT_USAGE;
-		case 'v': printf("weir %s\n", WEIR_VERSION); return EXIT_FINE;
-		case 'V': print_versions(); return EXIT_FINE;
-		case 'h': usage(stdout); return EXIT_FINE;
-		default: return refuse_option(argv, c);
-		}
-	}
-	if (optind < argc) {
-		fprintf(stderr, "weir: unexpected argument \"%s\"; see weir "
-		    "--help\n", argv[optind]);
+	while (status == GO_ON && (c = getopt_long(argc, argv,
+	    ":c:p:g:tTs:vVh", longs, NULL)) != -1)
+		status = take_option(l, c);
+	if (status != GO_ON || optind == argc)
+		return status;
+	fprintf(stderr, "weir: unexpected argument \"%s\"; see weir --help\n",
+	    argv[optind]);
+	return EXIT_USAGE;
+}
+
+/* What no option is wrong in by itself. */
+static int
+check_arguments(const struct command_line *l)
+{
+	if (l->format != NULL && strcmp(l->format, "json") != 0 &&
+	    strcmp(l->format, "text") != 0) {
+		fprintf(stderr, "weir: --format %s: expected text or json\n",
+		    l->format);
 		return EXIT_USAGE;
 	}
-	if ((strict || format != NULL) && action != TEST && action != PRINT) {
+	if ((l->strict || l->format != NULL) && l->action != TEST &&
+	    l->action != PRINT) {
 		fprintf(stderr, "weir: %s goes with -t or -T\n",
-		    strict ? "--strict" : "--format");
+		    l->strict ? "--strict" : "--format");
 		return EXIT_USAGE;
 	}
-	is_default = strcmp(o.config, WEIR_CONFIG_FILE) == 0;
-	o.config = config_path(prefix, o.config);
-	if (action == RUN && !config_is_there(&o, is_default))
+	return GO_ON;
+}
+
+static int
+act(const struct command_line *l)
+{
+	bool json = l->format != NULL && strcmp(l->format, "json") == 0;
+
+	switch (l->action) {
+	case RUN:
+		return master_run(&l->options);
+	case TEST:
+	case PRINT:
+		return command_test(&l->options, l->action == PRINT, json,
+		    l->strict);
+	case SIGNAL:
+		return command_signal(&l->options, l->word);
+	case SCHEMA:
+		return print_text(print_schema);
+	case MAN:
+		return print_text(manual_print);
+	}
+	return EXIT_USAGE;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct command_line l = {
+		.options = { .config = WEIR_CONFIG_FILE, .argv = argv },
+		.action = RUN
+	};
+	bool is_default;
+	int status = take_arguments(&l, argc, argv);
+
+	if (status == GO_ON)
+		status = check_arguments(&l);
+	if (status != GO_ON)
+		return status;
+
+	is_default = strcmp(l.options.config, WEIR_CONFIG_FILE) == 0;
+	l.options.config = config_path(l.prefix, l.options.config);
+	if (l.action == RUN && !config_is_there(&l.options, is_default))
 		return EXIT_CONFIG;
 	clock_update();
 	upgrade_init(argv[0]);
 	config_init();
-	return act(action, &o, word, json, strict);
+	return act(&l);
 }
