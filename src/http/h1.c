@@ -493,6 +493,14 @@ h1_turn(struct h1 *h)
 	UNREACHABLE();
 }
 
+/* After a 101 silence is nobody's fault; how long is the upstream's to say. */
+static bool
+h1_awaits_body(const struct h1 *h)
+{
+	return h->state == H1_DRAIN ||
+	    (h->body_waiting && h->x->body.kind != H1_BODY_RAW);
+}
+
 /* What is waited for decides how long. Head and linger deadlines were set when
  * those states began and are not moved by single bytes; nor is that of an idle
  * connection, which is not idle while its last response leaves. */
@@ -517,7 +525,7 @@ h1_set_deadline(struct h1 *h)
 			h1_await_request(h);
 		return;
 	}
-	if (h->body_waiting || h->state == H1_DRAIN)
+	if (h1_awaits_body(h))
 		conn_set_deadline(&h->conn, conf->body_timeout);
 	else
 		conn_set_deadline(&h->conn, 0);

@@ -116,3 +116,21 @@ def test_chunked_body_that_comes_with_its_head_is_framed_once(w, chunks):
         assert post.field("transfer-encoding") == b"chunked"
         assert get.line == b"GET /raw/next HTTP/1.1"
         assert len(post.body) == chunks.count(b"x") or post.body == b"hello"
+
+
+# ---- tunnels ----------------------------------------------------------------
+
+SWITCH = (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+          b"Connection: upgrade\r\n\r\n")
+
+
+def test_silent_tunnel_outlives_body_timeout(w):
+    with raw(w, [Reply([SWITCH + b"one", 2.5, b"two"], when="head")]):
+        with w.connect() as s:
+            s.sendall(b"GET /raw HTTP/1.1\r\nHost: a\r\n"
+                      b"Upgrade: websocket\r\nConnection: upgrade\r\n\r\n")
+            got = b""
+            while not got.endswith(b"two"):
+                part = s.recv(4096)
+                assert part, got
+                got += part
