@@ -28,6 +28,7 @@ struct compile {
 	const struct generation_input *in;
 	struct plan_maker *plans;
 	struct map *by_address; /* endpoint_draft */
+	struct map *listeners;  /* conf_entry, by address as well */
 	struct endpoint_draft **drafts;
 	size_t n_drafts, cap_drafts;
 };
@@ -229,46 +230,51 @@ compile_choose_tls(void *arg, struct str name)
 	return site != NULL ? site->tls : NULL;
 }
 
-/* What `listeners` says of an address; the defaults where it says nothing. */
-static const struct listen_conf *
-compile_listen_conf(struct compile *c, const struct endpoint *ep, bool *used)
-{
-	for (size_t i = 0; i < c->in->listeners->n; i++) {
-		const struct conf_entry *entry = &c->in->listeners->entries[i];
-		struct addr addr;
-
-		if (addr_parse_listen(entry->key, &addr, NULL) &&
-		    addr_eq(&addr, &ep->addr)) {
-			used[i] = true;
-			return entry->value;
-		}
-	}
-	return conf_defaults(c->load, &listen_schema);
-}
-
+/* What `listeners` says, by address; each is one that sites listen on. */
 static void
-compile_lint_listeners(struct compile *c, const bool *used)
+compile_listeners(struct compile *c)
 {
 	for (size_t i = 0; i < c->in->listeners->n; i++) {
-		const struct conf_entry *entry = &c->in->listeners->entries[i];
+		struct conf_entry *entry = &c->in->listeners->entries[i];
+		struct buf text = buf_in(c->g->arena);
+		const struct conf_entry *before;
 		struct addr addr;
 		struct err e;
 
-		if (!addr_parse_listen(entry->key, &addr, &e))
+		if (!addr_parse_listen(entry->key, &addr, &e)) {
 			conf_error(c->load, entry->key_pos, "bad-address",
 			    "%s", e.text);
-		else if (!used[i])
+			continue;
+		}
+		addr_format(&text, &addr);
+		before = map_put(c->listeners, buf_view(&text), entry);
+		if (before != NULL)
+			conf_error(c->load, entry->key_pos, "listen-conflict",
+			    "%.*s is in \"listeners\" already, at %s",
+			    STR_ARG(buf_view(&text)),
+			    conf_pos_text(c->load, before->key_pos));
+		else if (map_get(c->by_address, buf_view(&text)) == NULL)
 			conf_warning(c->load, entry->key_pos,
-			    "unused-listener",
-			    "no site listens on %.*s", STR_ARG(entry->key));
+			    "unused-listener", "no site listens on %.*s",
+			    STR_ARG(entry->key));
 	}
+}
+
+/* The defaults where `listeners` says nothing. */
+static const struct listen_conf *
+compile_listen_conf(struct compile *c, const struct endpoint *ep)
+{
+	const struct conf_entry *entry = map_get(c->listeners,
+	    str_from(ep->text));
+
+	return entry != NULL ? entry->value :
+	    conf_defaults(c->load, &listen_schema);
 }
 
 static void
 compile_endpoints(struct compile *c)
 {
 	struct generation *g = c->g;
-	bool *used = arena_zalloc(g->arena, c->in->listeners->n + 1);
 
 	g->endpoints = arena_alloc(g->arena,
 	    (c->n_drafts + 1) * sizeof(struct endpoint *));
@@ -277,7 +283,7 @@ compile_endpoints(struct compile *c)
 		struct endpoint *ep = d->endpoint;
 		struct err e;
 
-		ep->conf = compile_listen_conf(c, ep, used);
+		ep->conf = compile_listen_conf(c, ep);
 		ep->owner = site_index_compile(c->load,
 		    (const struct site **)d->sites, d->n_sites);
 		if (d->is_https) {
@@ -289,7 +295,6 @@ compile_endpoints(struct compile *c)
 		}
 		g->endpoints[g->n_endpoints++] = ep;
 	}
-	compile_lint_listeners(c, used);
 }
 
 void
@@ -299,10 +304,12 @@ generation_compile(struct generation *g, struct conf_load *load,
 	struct compile c = {
 		.g = g, .load = load, .in = in,
 		.plans = plan_maker_new(load, g),
-		.by_address = map_new(g->arena, 16)
+		.by_address = map_new(g->arena, 16),
+		.listeners = map_new(g->arena, 16)
 	};
 
 	for (CONF_EACH(struct site_conf *, s, in->sites))
 		compile_site(&c, *s);
+	compile_listeners(&c);
 	compile_endpoints(&c);
 }
