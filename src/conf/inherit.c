@@ -249,11 +249,16 @@ conf_inherit(struct conf_load *load, const struct conf_schema *schema,
 	return inner;
 }
 
-static struct member
-inherit_extra(struct conf_load *load, const struct conf_field *row, void *at)
+/* The block whose extra members are at AT; NULL: the loader did not make it. */
+static struct block *
+inherit_extra_block(struct conf_load *load, void *at)
 {
-	struct block *b = map_get(load->extras,
-	    str_of((char *)&at, sizeof at));
+	return map_get(load->extras, str_of((char *)&at, sizeof at));
+}
+
+static struct member
+inherit_extra(struct block *b, const struct conf_field *row, void *at)
+{
 	struct member m = {.block = b, .at = (char *)at + row->offset};
 
 	if (b != NULL)
@@ -265,9 +270,12 @@ void
 conf_inherit_fields(struct conf_load *load, const struct conf_field *fields,
     void *outer, void *inner)
 {
+	struct block *out = inherit_extra_block(load, outer);
+	struct block *in = inherit_extra_block(load, inner);
+
 	for (const struct conf_field *row = fields; row->name != NULL; row++) {
-		struct member from = inherit_extra(load, row, outer);
-		struct member to = inherit_extra(load, row, inner);
+		struct member from = inherit_extra(out, row, outer);
+		struct member to = inherit_extra(in, row, inner);
 
 		inherit_member(load, row, &from, &to);
 	}
