@@ -65,7 +65,7 @@ struct module {
 /* Defined by the modules floor from modules.def; NULL-terminated. */
 extern const struct module *const modules[];
 extern const unsigned module_count;
-#define MODULE_MAX 40
+#define MODULE_MAX 24
 
 /* The module settings of one level: a loaded block per module, NULL where the
  * level says nothing. Part of the top, of sites and of routes. */
