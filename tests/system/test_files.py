@@ -239,10 +239,20 @@ def test_large_file_is_whole(w):
     assert r.body == expected[1048570:2097161]
 
 
+def slow_reader(w):
+    """A small window. The segments are small as well: with the loopback's of
+    64 KiB the kernel would send only when its probe timer says so."""
+    s = socket.socket()
+    s.settimeout(20 * SLOW)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+    s.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1400)
+    s.connect(("127.0.0.1", w.port))
+    return s
+
+
 def test_slow_reader_gets_all_of_it(w):
     expected = (w.dir / "www" / "big.bin").read_bytes()
-    with w.connect() as s:
-        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+    with slow_reader(w) as s:
         s.sendall(b"GET /big.bin HTTP/1.1\r\nHost: x\r\n"
                   b"Connection: close\r\n\r\n")
         got = bytearray()
@@ -271,8 +281,7 @@ def test_change_is_seen_within_a_second(w):
 def test_file_that_shrinks_is_cut_visibly(w):
     path = w.dir / "www" / "shrinks.bin"
     path.write_bytes(b"x" * (64 * MIB))
-    with w.connect() as s:
-        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+    with slow_reader(w) as s:
         s.sendall(b"GET /shrinks.bin HTTP/1.1\r\nHost: x\r\n\r\n")
         head = s.recv(4096)
         assert b"Content-Length: %d" % (64 * MIB) in head

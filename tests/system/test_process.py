@@ -485,7 +485,8 @@ UNIT = pathlib.Path(__file__).parents[2] / "contrib/systemd/weir.service"
 def test_unit_is_understood(weir, tmp_path):
     """As `make install` leaves it, and by systemd's own eyes."""
     unit = tmp_path / "weir.service"
-    text = UNIT.read_text().replace("@sbindir@/weir", WEIR)
+    text = UNIT.read_text().replace("@sbindir@/weir",
+                                    os.path.abspath(WEIR))
     unit.write_text(text.replace("@confdir@", "/etc/weir"))
     if shutil.which("systemd-analyze") is None:
         pytest.skip("there is no systemd-analyze")

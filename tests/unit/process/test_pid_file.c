@@ -153,7 +153,7 @@ only_ones_own_file_is_removed(void **state)
 	pid_file_remove(path, getpid()); /* gone already: harmless */
 }
 
-/* ---- the verdict --------------------------------------------------------- */
+/* ---- the verdict -------------------------------------------------------- */
 
 static void
 check_verdict(const struct verdict_line *in)
