@@ -668,6 +668,19 @@ static const struct conn_ops h1_ops = {
 
 /* ---- what the server and transactions ask ------------------------------ */
 
+/* Kept connections go on; whoever comes now is better told at once than left
+ * waiting for descriptors that nobody gives back. */
+static void
+h1_shed(struct h1 *h)
+{
+	static struct log_limit limit = LOG_LIMIT(1);
+
+	log_limited(&limit, LOG_ERROR, "%u connections are all that the limit "
+	    "of open files allows for: closing new ones; raise LimitNOFILE= "
+	    "or ulimit -n", h->server->max_conns);
+	conn_close(&h->conn, CLOSE_OVERLOAD);
+}
+
 void
 h1_accept(struct server *s, struct endpoint *ep, int fd,
     const struct peer *peer)
@@ -689,7 +702,7 @@ h1_accept(struct server *s, struct endpoint *ep, int fd,
 	else
 		h->server->stats->idle++;
 	if (s->n_conns > s->max_conns)
-		conn_close(&h->conn, CLOSE_OVERLOAD);
+		h1_shed(h);
 }
 
 /* A client that was heard of this recently may be about to send again. */

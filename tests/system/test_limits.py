@@ -84,6 +84,8 @@ def test_more_clients_than_descriptors(weir, monkeypatch, tmp_path, handler):
         crowd = [Connection(w, timeout=0.05) for _ in range(CLIENTS)]
         late = ask_all(crowd[:FILES])
         assert len(late) < FILES
+        assert ("connections are all that the limit of open files allows"
+                in w.log())
         assert len(ask_all(served)) == len(served)
         began = cpu_seconds(worker)
         time.sleep(1)
