@@ -309,6 +309,9 @@ master_on_ready(void *arg, uint64_t generation)
 	bool first = m->next.arena == NULL;
 	char text[64];
 
+	/* It was told to end while they started; so were they. */
+	if (m->ending)
+		return;
 	if (!first) {
 		ASSERT(m->next.generation->number == generation);
 		struct config old = m->config;
@@ -668,6 +671,7 @@ master_clean_up(struct master *m)
 		listen_set_end(m->sockets);
 	if (m->loop != NULL)
 		loop_end(m->loop);
+	config_end(&m->next);
 	config_end(&m->config);
 }
 

@@ -251,6 +251,18 @@ def test_winch_drains_and_hup_brings_back(weir):
     wait_until(lambda: w.get().text == "one\n")
 
 
+@pytest.mark.parametrize("signo", [signal.SIGTERM, signal.SIGQUIT])
+def test_ends_also_while_it_reloads(weir, signo):
+    for delay in 0, 0.002, 0.004, 0.006, 0.008, 0.012:
+        w = weir(SITE)
+        w.process.send_signal(signal.SIGHUP)
+        w.wait_log("reloading")
+        time.sleep(delay * SLOW)
+        w.process.send_signal(signo)
+        assert w.process.wait(10 * SLOW) == 0, w.log()
+        assert "did not end in time" not in w.log()
+
+
 def test_upgrade(weir):
     w = weir(SITE)
     load = Load(w).start()
