@@ -10,6 +10,7 @@ set_up(void **state)
 {
 	(void)state;
 	w = (struct world){ .arena = arena_new() };
+	the = &w;
 	log_set_level(LOG_CRIT);
 	return 0;
 }
