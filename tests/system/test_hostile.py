@@ -1,14 +1,17 @@
 """Clients that mean harm: stalling, flooding, hanging up. Whatever they do, the
 daemon gets rid of them in time and everybody else is served meanwhile."""
 
+import os
 import pathlib
-import socket
+import re
+import resource
 import sys
+import threading
 import time
 
 import pytest
 
-from conftest import SLOW, recv_all
+from conftest import SLOW, recv_all, wait_until
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent /
                        "backends"))
@@ -134,3 +137,69 @@ def test_silent_tunnel_outlives_body_timeout(w):
                 part = s.recv(4096)
                 assert part, got
                 got += part
+
+
+# ---- crowds -----------------------------------------------------------------
+
+HELLO = b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+def cpu_seconds(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1]
+    user, system = fields.split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+def says_hello(s):
+    s.sendall(HELLO)
+    return s.recv(4096).endswith(b"hello\n")
+
+
+def test_descriptors_run_out_and_come_back(weir):
+    w = weir(SITE.replace("keepalive_timeout: 3s", "keepalive_timeout: 60s"))
+    worker = w.children()[0]
+    resource.prlimit(worker, resource.RLIMIT_NOFILE, (64, 64))
+    with w.connect() as old:
+        assert says_hello(old)
+        crowd = [w.connect() for _ in range(200)]
+        for s in crowd:
+            s.sendall(HELLO)
+        w.wait_log("cannot accept: too many open files")
+        begin = cpu_seconds(worker)
+        time.sleep(1)
+        assert cpu_seconds(worker) - begin < 0.5, "it spins"
+        assert says_hello(old)
+        for s in crowd:
+            s.close()
+        wait_until(lambda: w.get("/hello").status == 200)
+        assert says_hello(old)
+
+
+def test_ten_thousand_requests_in_one_write(w):
+    with w.connect() as s:
+        writer = threading.Thread(target=s.sendall, args=(HELLO * 9_999,))
+        writer.start()
+        count, tail = 0, b""
+        while count < 9_999:
+            part = s.recv(65536)
+            assert part, count
+            count += (tail + part).count(b"\r\n\r\nhello\n")
+            tail = (tail + part)[-9:]
+        writer.join()
+
+
+def test_readers_that_do_not_read_cost_no_memory(w):
+    def resident():
+        status = pathlib.Path(f"/proc/{w.children()[0]}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+)", status)[1])
+
+    with raw(w, [Reply(ok(b"x" * 30_000_000))]):
+        says_hello(w.connect())
+        before = resident()
+        crowd = [w.connect() for _ in range(10)]
+        for s in crowd:
+            s.sendall(b"GET /raw HTTP/1.1\r\nHost: a\r\n\r\n")
+        time.sleep(0.7)
+        assert resident() - before < 16_384
+        for s in crowd:
+            s.close()
