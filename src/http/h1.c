@@ -179,7 +179,8 @@ h1_refuse(struct h1 *h, struct txn *t, int status, const char *word)
 	static const struct h1_request nothing = { .content_length = -1 };
 
 	h1_body_init(&h->x->body, h, t, &nothing);
-	h->x->body.ended = leftover_len(&h->in) == 0;
+	/* There may be one nevertheless: it has to be read before close. */
+	h->x->body.ended = false;
 	t->res.close = true;
 	txn_refuse(t, status, word);
 }
@@ -300,8 +301,6 @@ h1_refuse_large(struct h1 *h, const char *p, size_t n)
 
 	h->in_plan = true;
 	h1_refuse(h, t, h1_refusal_status(why), h1_refusal_word(why));
-	/* More of the head may still come: it has to be read before close. */
-	h->x->body.ended = false;
 	h->in_plan = false;
 }
 

@@ -388,6 +388,20 @@ h1_refuses_trace(void **state)
 }
 
 static void
+h1_lets_a_refused_body_come_before_it_closes(void **state)
+{
+	struct world *w = world_new("");
+
+	(void)state;
+	client(w);
+	say(w, "TRACE /now HTTP/1.1\r\n" H "Connection: close\r\n"
+	    "Content-Length: 5\r\n\r\n");
+	say(w, "hello");
+	expect_refused(w, "HTTP/1.1 405 Method Not Allowed|");
+	world_end(w);
+}
+
+static void
 h1_refuses_heads_over_their_limit_at_the_byte(void **state)
 {
 	struct world *w = world_new("max_header_size: 1k");
@@ -626,6 +640,28 @@ h1_cut_while_a_step_waits_logs_it(void **state)
 }
 
 static void
+h1_cut_with_more_to_do_in_the_next_tick_does_nothing(void **state)
+{
+	struct world *w = world_new("");
+	struct buf many = buf_in(w->arena);
+	uint64_t before;
+
+	(void)state;
+	client(w);
+	for (int i = 0; i < 200; i++)
+		buf_z(&many, GET("/now"));
+	assert_int_equal(send(w->fd, many.p, many.n, 0), (ssize_t)many.n);
+	loop_tick(w->loop, 0);
+	before = w->stats.requests;
+	assert_in_range(before, 1, 199);
+	assert_true(task_is_queued(&h1_only(w)->work));
+	h1_cut(w->server->conns.next);
+	run(w);
+	assert_int_equal(w->stats.requests, before);
+	world_end(w);
+}
+
+static void
 h1_resumed_and_cut_in_one_tick_runs_no_step(void **state)
 {
 	struct world *w = world_new("");
@@ -739,6 +775,8 @@ main(void)
 		cmocka_unit_test(h1_refuses_asterisk_but_for_options),
 		cmocka_unit_test(h1_refuses_trace),
 		cmocka_unit_test(
+		    h1_lets_a_refused_body_come_before_it_closes),
+		cmocka_unit_test(
 		    h1_refuses_heads_over_their_limit_at_the_byte),
 		cmocka_unit_test(h1_refuses_an_endless_head_in_pieces),
 		cmocka_unit_test(h1_refuses_an_endless_request_line),
@@ -754,6 +792,8 @@ main(void)
 		cmocka_unit_test(h1_lingers_as_the_site_says),
 		cmocka_unit_test(h1_answers_421_to_a_host_that_nobody_has),
 		cmocka_unit_test(h1_cut_while_a_step_waits_logs_it),
+		cmocka_unit_test(
+		    h1_cut_with_more_to_do_in_the_next_tick_does_nothing),
 		cmocka_unit_test(h1_resumed_and_cut_in_one_tick_runs_no_step),
 		cmocka_unit_test(
 		    h1_leaves_when_the_client_leaves_an_upstream_behind),
