@@ -284,12 +284,10 @@ h1_take_head(struct h1 *h, const char *p, size_t head_n, size_t n,
 	else if (n > head_n)
 		leftover_put(h->conn.net, &h->in, p + head_n, n - head_n);
 
-	h->in_plan = true;
 	h->server->current = t;
 	loop_note(h->conn.net->loop, t->req.line.p, t->req.line.n);
 	h1_begin(h, t, head);
 	h->server->current = NULL;
-	h->in_plan = false;
 }
 
 static void
@@ -299,9 +297,7 @@ h1_refuse_large(struct h1 *h, const char *p, size_t n)
 	enum h1_refusal why = in_line ? H1_LONG_TARGET : H1_LARGE_HEAD;
 	struct txn *t = h1_new_exchange(h, p, n < 256 ? n : 256);
 
-	h->in_plan = true;
 	h1_refuse(h, t, h1_refusal_status(why), h1_refusal_word(why));
-	h->in_plan = false;
 }
 
 /* Looks for a head in P..P+N. True: a transaction was begun. */
@@ -446,15 +442,6 @@ h1_discard_lingering(struct h1 *h)
 	}
 }
 
-/* The steps that were waited for; what they answer is written after them. */
-static void
-h1_continue(struct h1 *h)
-{
-	h->in_plan = true;
-	txn_continue(h->x->txn);
-	h->in_plan = false;
-}
-
 /* One step of the driver; false when nothing can move. */
 static bool
 h1_turn(struct h1 *h)
@@ -464,7 +451,7 @@ h1_turn(struct h1 *h)
 	case H1_HEAD:
 		return h1_read_head(h);
 	case H1_BUSY:
-		h1_continue(h);
+		txn_continue(h->x->txn);
 		if (h->conn.closing)
 			return false;
 		switch (h1_respond(h)) {
@@ -609,9 +596,7 @@ h1_on_timeout(struct conn *c)
 	case H1_HEAD:
 		t = h1_new_exchange(h, h->in.p + h->in.at,
 		    leftover_len(&h->in) < 256 ? leftover_len(&h->in) : 256);
-		h->in_plan = true;
 		h1_refuse(h, t, 408, "header_timeout");
-		h->in_plan = false;
 		h1_work(h);
 		return;
 	case H1_BUSY:
@@ -731,14 +716,13 @@ h1_cut(struct list *link)
 	h1_abort(h1_of_link(link), CLOSE_SHUTDOWN);
 }
 
+/* Steps run only where h1_turn writes what they answered when they are over. */
 static void
 h1_on_send(struct txn *t)
 {
 	struct h1 *h = t->carrier;
 
 	h->x->ready = true;
-	if (!h->in_plan && !h->conn.closing)
-		loop_defer(h->conn.net->loop, &h->work);
 }
 
 static void

@@ -69,7 +69,6 @@ struct h1 {
 	struct conn conn; /* first: the connection is the object */
 	uint32_t magic;
 	uint8_t state;          /* enum h1_state */
-	bool in_plan : 1;       /* steps of `x` are on the stack */
 	bool body_waiting : 1;  /* the body flow owes a wake */
 	bool sending : 1;       /* the deadline is for the client to read */
 	uint32_t requests;
