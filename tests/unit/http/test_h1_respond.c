@@ -2,6 +2,8 @@
  * however slowly they are read. */
 #include "h1_world.h"
 
+#include <openssl/ssl.h>
+
 /* ---- helpers ----------------------------------------------------------- */
 
 /* Bytes that tell where they stand. */
@@ -798,6 +800,76 @@ respond_stops_reading_requests_while_answers_pile_up(void **state)
 	world_end(w);
 }
 
+/* ---- TLS --------------------------------------------------------------- */
+
+/* Our end of a TLS connection; the handshake is done. */
+static SSL *
+tls_client(struct world *w, SSL_CTX *ctx)
+{
+	SSL *ssl = SSL_new(ctx);
+	int done = 0;
+
+	client_with(w, 4096);
+	assert_int_equal(SSL_set_fd(ssl, w->fd), 1);
+	for (int i = 0; i < 20 && done != 1; i++) {
+		done = SSL_connect(ssl);
+		run(w);
+	}
+	assert_int_equal(done, 1);
+	return ssl;
+}
+
+static size_t
+tls_listen_all(struct world *w, SSL *ssl)
+{
+	static char page[65536];
+	size_t n = 0;
+
+	for (int i = 0; i < 1000; i++) {
+		int got = SSL_read(ssl, page, sizeof page);
+
+		if (got > 0)
+			n += (size_t)got;
+		else if (SSL_get_error(ssl, got) != SSL_ERROR_WANT_READ)
+			break;
+		run(w);
+	}
+	return n;
+}
+
+/* The body has been encrypted, but not all of it has left: FIN and the time to
+ * linger come after it. */
+static void
+respond_lingers_when_tls_holds_nothing_any_more(void **state)
+{
+	static const char ask[] =
+	    "GET /fed HTTP/1.1\r\n" H "Connection: close\r\n\r\n";
+	struct world *w = world_of(
+	    "http: {send_timeout: 30s, lingering_timeout: 2s}\n"
+	    "sites:\n- listen: {https: 443}\n  tls: {self_signed: on}\n"
+	    ROUTES);
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+	SSL *ssl = tls_client(w, ctx);
+
+	(void)state;
+	feed_bytes(w, pattern(w, 16000), 16000);
+	feed_end(w);
+	assert_int_equal(SSL_write(ssl, ask, (int)strlen(ask)),
+	    (int)strlen(ask));
+	run(w);
+	assert_int_equal(leftover_len(&h1_only(w)->out), 0);
+	pass(w, 20000);
+	assert_int_equal(w->server->n_conns, 1);
+	assert_in_range(tls_listen_all(w, ssl), 16000, 16200);
+	assert_int_equal(SSL_get_shutdown(ssl), SSL_RECEIVED_SHUTDOWN);
+	assert_int_equal(h1_only(w)->state, H1_LINGER);
+	pass(w, 2100);
+	assert_int_equal(w->server->n_conns, 0);
+	SSL_free(ssl);
+	SSL_CTX_free(ctx);
+	world_end(w);
+}
+
 /* ---- lingering --------------------------------------------------------- */
 
 #define POST_LARGE \
@@ -883,6 +955,7 @@ main(void)
 		T(resets_when_the_end_is_cut),
 		T(gives_up_who_does_not_read_the_end),
 		T(stops_reading_requests_while_answers_pile_up),
+		T(lingers_when_tls_holds_nothing_any_more),
 		T(reads_on_so_that_the_answer_is_not_lost),
 		T(does_not_linger_longer_than_lingering_timeout),
 	};
