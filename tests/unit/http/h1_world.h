@@ -25,6 +25,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <cmocka.h>
+#include <openssl/ssl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -512,6 +513,28 @@ client_tcp(struct world *w)
 	client_over(w, fd, accept4(l, NULL, NULL, SOCK_NONBLOCK));
 	close(l);
 	run(w);
+}
+
+#define TLS_SITE \
+	"sites:\n- listen: {https: 443}\n  tls: {self_signed: on}\n" ROUTES
+
+/* Our end of a TLS connection; the handshake is done. */
+static inline SSL *
+tls_client(struct world *w, int sndbuf)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+	SSL *ssl = SSL_new(ctx);
+	int done = 0;
+
+	SSL_CTX_free(ctx); /* SSL holds it */
+	client_with(w, sndbuf);
+	assert_int_equal(SSL_set_fd(ssl, w->fd), 1);
+	for (int i = 0; i < 20 && done != 1; i++) {
+		done = SSL_connect(ssl);
+		run(w);
+	}
+	assert_int_equal(done, 1);
+	return ssl;
 }
 
 /* The only connection, as the server has it. */

@@ -2,8 +2,6 @@
  * however slowly they are read. */
 #include "h1_world.h"
 
-#include <openssl/ssl.h>
-
 /* ---- helpers ----------------------------------------------------------- */
 
 /* Bytes that tell where they stand. */
@@ -802,23 +800,6 @@ respond_stops_reading_requests_while_answers_pile_up(void **state)
 
 /* ---- TLS --------------------------------------------------------------- */
 
-/* Our end of a TLS connection; the handshake is done. */
-static SSL *
-tls_client(struct world *w, SSL_CTX *ctx)
-{
-	SSL *ssl = SSL_new(ctx);
-	int done = 0;
-
-	client_with(w, 4096);
-	assert_int_equal(SSL_set_fd(ssl, w->fd), 1);
-	for (int i = 0; i < 20 && done != 1; i++) {
-		done = SSL_connect(ssl);
-		run(w);
-	}
-	assert_int_equal(done, 1);
-	return ssl;
-}
-
 static size_t
 tls_listen_all(struct world *w, SSL *ssl)
 {
@@ -845,11 +826,8 @@ respond_lingers_when_tls_holds_nothing_any_more(void **state)
 	static const char ask[] =
 	    "GET /fed HTTP/1.1\r\n" H "Connection: close\r\n\r\n";
 	struct world *w = world_of(
-	    "http: {send_timeout: 30s, lingering_timeout: 2s}\n"
-	    "sites:\n- listen: {https: 443}\n  tls: {self_signed: on}\n"
-	    ROUTES);
-	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
-	SSL *ssl = tls_client(w, ctx);
+	    "http: {send_timeout: 30s, lingering_timeout: 2s}\n" TLS_SITE);
+	SSL *ssl = tls_client(w, 4096);
 
 	(void)state;
 	feed_bytes(w, pattern(w, 16000), 16000);
@@ -866,7 +844,6 @@ respond_lingers_when_tls_holds_nothing_any_more(void **state)
 	pass(w, 2100);
 	assert_int_equal(w->server->n_conns, 0);
 	SSL_free(ssl);
-	SSL_CTX_free(ctx);
 	world_end(w);
 }
 

@@ -221,6 +221,25 @@ server_does_not_close_who_has_just_come(void **state)
 	world_end(w);
 }
 
+/* Until its first request, its deadline is that of the handshake. */
+static void
+server_does_not_close_who_has_just_come_with_tls(void **state)
+{
+	struct world *w = world_of("http: {header_timeout: 20s}\n" TLS_SITE);
+	SSL *ssl = tls_client(w, 0);
+	char c;
+
+	(void)state;
+	drain(w, 500);
+	wait_for(w, 400);
+	assert_int_equal(w->server->n_conns, 1);
+	assert_true(SSL_read(ssl, &c, 1) < 0);
+	wait_for(w, 200);
+	assert_int_equal(w->server->n_conns, 0);
+	SSL_free(ssl);
+	world_end(w);
+}
+
 static void
 server_lets_a_head_arrive_until_time_is_over(void **state)
 {
@@ -337,6 +356,7 @@ main(void)
 		T(that_drains_answers_and_then_closes),
 		T(does_not_close_who_was_just_heard),
 		T(does_not_close_who_has_just_come),
+		T(does_not_close_who_has_just_come_with_tls),
 		T(lets_a_head_arrive_until_time_is_over),
 		T(waits_for_requests_that_are_worked_on),
 		T(does_not_close_who_still_reads),
