@@ -269,4 +269,4 @@ def test_ten_thousand_hosts_and_routes(weir):
         assert w.get("/%s/x" % path, {"Host": "routes.example"}).text == path
     print("PSS: %d KiB" % sum(pss_kib(p) for p in [w.pid] + w.children()))
     assert SANITIZED or sum(pss_kib(p) for p in [w.pid] + w.children()) < \
-        96 * KIB
+        72 * KIB

@@ -121,19 +121,6 @@ def test_reload_adds_and_removes_addresses(weir):
     wait_until(refused)
 
 
-def test_no_request_fails_over_reloads(weir):
-    w = weir(SITE)
-    load = Load(w).start()
-    for i in range(15):
-        time.sleep(0.2 * SLOW)
-        w.process.send_signal(signal.SIGHUP)
-    time.sleep(0.5)
-    load.end()
-    assert load.failures == []
-    assert load.answered > 100
-    assert w.log().count("reload failed") == 0
-
-
 def test_killed_worker_takes_only_its_own_requests_along(weir):
     w = weir("""
         workers: 2
