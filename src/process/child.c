@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #define POOL_QUEUE 1024 /* jobs that may wait for a thread */
@@ -210,6 +211,8 @@ child_run(const struct child_setup *setup, const char *role,
 	struct err e;
 
 	log_set_role(role);
+	/* For ps -o comm, top and perf; 15 characters at most. */
+	(void)prctl(PR_SET_NAME, role);
 	panic_add_reporter(child_report, &c);
 	pages_own(setup->pages, setup->slot);
 	if (!sandbox_enter(setup->identity, setup->master, &e) ||
