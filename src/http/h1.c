@@ -740,16 +740,9 @@ h1_on_interim(struct txn *t, int status, const struct head *head)
 	h1_interim(t->carrier, status, head);
 }
 
-static void
-h1_on_abort(struct txn *t, enum close_reason why)
-{
-	h1_abort(t->carrier, why);
-}
-
 static const struct transport h1_transport = {
 	.name = "HTTP/1.1",
 	.send = h1_on_send,
 	.resume = h1_on_resume,
-	.interim = h1_on_interim,
-	.abort = h1_on_abort
+	.interim = h1_on_interim
 };

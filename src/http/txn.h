@@ -98,8 +98,6 @@ struct transport {
 	void (*resume)(struct txn *t);
 	/* Interim response (100, 103), with fields or NULL. */
 	void (*interim)(struct txn *t, int status, const struct head *head);
-	/* The response cannot be completed: cut so that the client can tell. */
-	void (*abort)(struct txn *t, enum close_reason why);
 };
 
 struct txn {
