@@ -120,7 +120,12 @@ proxy_step(struct txn *t, const void *conf)
 {
 	const struct proxy_conf *c = conf;
 	void **slot = txn_slot(t);
+	uint64_t hops;
 
+	if (forward_counts_hops(t, &hops) && hops == 0) {
+		txn_reply(t, 204);
+		return STEP_STOP;
+	}
 	if (*slot == NULL) {
 		struct backends *all = server_module(t->server, MODULE_proxy);
 

@@ -165,6 +165,14 @@ forward_body_of(const struct txn *t)
 }
 
 bool
+forward_counts_hops(const struct txn *t, uint64_t *left)
+{
+	struct str value = head_value(&t->req.head, FIELD_MAX_FORWARDS);
+
+	return t->req.method == METHOD_OPTIONS && str_to_u64(value, left);
+}
+
+bool
 forward_wants_websocket(const struct txn *t)
 {
 	return t->req.wants_upgrade && t->req.body->length == 0 &&
@@ -251,9 +259,12 @@ forward_client_fields(const struct txn *t, const struct forward_edits *e,
     bool is_trusted, struct buf *out)
 {
 	struct str named = forward_named_fields(&t->req.head);
+	uint64_t hops;
+	bool is_counted = forward_counts_hops(t, &hops);
 
 	HEAD_EACH(f, &t->req.head) {
 		if (forward_is_ours(f->id, is_trusted) ||
+		    (is_counted && f->id == FIELD_MAX_FORWARDS) ||
 		    forward_is_hop(f, named) ||
 		    forward_is_dropped(e, f->id, f->name))
 			continue;
@@ -264,6 +275,11 @@ forward_client_fields(const struct txn *t, const struct forward_edits *e,
 			continue;
 		forward_field(out, f->name, f->value);
 	}
+	if (!is_counted || e->drops[FIELD_MAX_FORWARDS])
+		return;
+	buf_str(out, STR("Max-Forwards: "));
+	buf_u64(out, hops - 1);
+	buf_str(out, STR("\r\n"));
 }
 
 static void

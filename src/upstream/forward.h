@@ -40,6 +40,9 @@ struct forward_request {
 	bool upgrade;    /* ask for websocket */
 	bool close;      /* the connection is for this request only */
 };
+/* Whether Max-Forwards counts for this request, and then how many may still
+ * pass it on; with 0 it is ours to answer (RFC 9110 section 7.6.2). */
+bool forward_counts_hops(const struct txn *t, uint64_t *left);
 /* Whether the client asks for the one protocol that may pass. */
 bool forward_wants_websocket(const struct txn *t);
 

@@ -1,0 +1,117 @@
+"""What RFC 9110, 9112 and 3986 demand of whoever stands between a client and
+a server, read off the wire. tests/rfc.md says which test shows which sentence.
+One daemon and one backend serve all of them: tests say what the backend
+answers, and look at what it was asked."""
+
+import email.utils
+import pathlib
+import sys
+import time
+
+import pytest
+
+from conftest import Weir, recv_all
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent /
+                       "backends"))
+
+from rawbackend import RawBackend, Reply, ok  # noqa: E402
+
+SITE = """
+    access_log: {to: {dir}/access.log, format: '$status $reason "$request"', buffer: 0}
+    upstreams:
+      raw: {servers: ["127.0.0.1:{port2}"]}
+    sites:
+      - listen: {http: "127.0.0.1:{port}", https: "127.0.0.1:{port1}"}
+        tls: {self_signed: on}
+        routes:
+          - path: /files/*
+            files: {dir}
+          - path: /hello
+            respond: {body: "hello\\n"}
+          - proxy: raw
+"""
+CONTENT = b"0123456789"
+
+
+@pytest.fixture(scope="module")
+def w(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("weir")
+    (directory / "files").mkdir()
+    (directory / "files" / "a.txt").write_bytes(CONTENT)
+    w = Weir(directory, SITE).start()
+    yield w
+    w.check()
+
+
+@pytest.fixture(scope="module")
+def shared(w):
+    with RawBackend([Reply(ok())], port=w.port_of("port2")) as b:
+        yield b
+
+
+@pytest.fixture
+def backend(shared):
+    """answers(reply, ...) sets what it says; `requests` is what it was asked."""
+    shared.close_connections()
+    shared.requests.clear()
+    shared.script[:] = [Reply(ok())]
+    return shared
+
+
+def answers(backend, *replies):
+    backend.script[:] = [r if isinstance(r, Reply) else Reply(r)
+                         for r in replies]
+
+
+class Answer:
+    def __init__(self, data):
+        head, end, self.body = data.partition(b"\r\n\r\n")
+        assert end, "no whole head: %r" % data
+        self.line, *lines = head.split(b"\r\n")
+        self.status = int(self.line.split()[1])
+        self.fields = [(name.lower().decode(), value.strip().decode())
+                       for name, _, value in
+                       (line.partition(b":") for line in lines)]
+
+    def all(self, name):
+        return [value for key, value in self.fields if key == name]
+
+    def __getitem__(self, name):
+        """The value of the one field of that name; None: there is none."""
+        values = self.all(name)
+        assert len(values) <= 1, "%s stands %d times" % (name, len(values))
+        return values[0] if values else None
+
+
+def ask(w, line, *fields, body=b"", version="1.1", host="a", close=True):
+    """Sends one request; the first answer to it."""
+    lines = ["%s HTTP/%s" % (line, version)]
+    if host is not None:
+        lines.append("Host: " + host)
+    lines.extend(fields)
+    if close:
+        lines.append("Connection: close")
+    head = "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"
+    return Answer(w.raw(head + body))
+
+
+# ---- methods -----------------------------------------------------------------
+
+
+def test_max_forwards_of_0_is_answered_here(w, backend):
+    r = ask(w, "OPTIONS /", "Max-Forwards: 0")
+    assert r.status == 204
+    assert backend.requests == []
+
+
+def test_max_forwards_is_one_less_for_the_next(w, backend):
+    ask(w, "OPTIONS /", "Max-Forwards: 7")
+    assert backend.requests[0].field("max-forwards") == b"6"
+
+
+@pytest.mark.parametrize("line, value", [
+    ("GET /", b"0"), ("OPTIONS /", b"many"), ("OPTIONS /", b"-1")])
+def test_max_forwards_that_does_not_count_is_passed_on(w, backend, line, value):
+    ask(w, line, "Max-Forwards: " + value.decode())
+    assert backend.requests[0].field("max-forwards") == value
