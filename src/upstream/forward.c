@@ -198,6 +198,16 @@ forward_field(struct buf *out, struct str name, struct str value)
 	out->n += name.n + value.n + 4;
 }
 
+/* OPTIONS of a whole server, as it is said to a proxy: "http://host". */
+static bool
+forward_means_asterisk(const struct txn *t)
+{
+	const struct str *authority = &t->req.target.authority;
+
+	return t->req.method == METHOD_OPTIONS &&
+	    authority->p + authority->n == t->req.raw.p + t->req.raw.n;
+}
+
 static void
 forward_request_line(const struct txn *t, struct buf *out)
 {
@@ -211,8 +221,9 @@ forward_request_line(const struct txn *t, struct buf *out)
 		break;
 	case TARGET_ABSOLUTE:
 		/* The upstream is an origin server to us, whatever the client
-		 * took us for (RFC 9112 section 3.2.1). */
-		buf_str(out, target->raw_path);
+		 * took us for (RFC 9112 sections 3.2.1 and 3.2.4). */
+		buf_str(out, forward_means_asterisk(t) ? STR("*") :
+		    target->raw_path);
 		if (target->has_query) {
 			buf_chr(out, '?');
 			buf_str(out, target->query);

@@ -115,3 +115,15 @@ def test_max_forwards_is_one_less_for_the_next(w, backend):
 def test_max_forwards_that_does_not_count_is_passed_on(w, backend, line, value):
     ask(w, line, "Max-Forwards: " + value.decode())
     assert backend.requests[0].field("max-forwards") == value
+
+
+@pytest.mark.parametrize("target, passed", [
+    ("*", b"*"),
+    ("http://a", b"*"),
+    ("http://a/", b"/"),
+    ("http://a?x", b"/?x"),
+    ("/", b"/"),
+])
+def test_options_of_a_whole_server_stays_one(w, backend, target, passed):
+    ask(w, "OPTIONS " + target)
+    assert backend.requests[0].line == b"OPTIONS %s HTTP/1.1" % passed
