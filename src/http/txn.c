@@ -104,6 +104,11 @@ txn_answer(struct txn *t, int status)
 	if (t->site == NULL)
 		t->site = site_index_first(t->conn->endpoint->owner);
 	txn_reply_error(t, status);
+	/* A 405 says what else there is (RFC 9110 section 15.5.6): whatever
+	 * we do not refuse for every resource. */
+	if (status == 405)
+		txn_reply_field(t, FIELD_ALLOW,
+		    STR("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
 	txn_follow(t, t->site->plan, t->site->plan->response_at);
 }
 

@@ -127,3 +127,12 @@ def test_max_forwards_that_does_not_count_is_passed_on(w, backend, line, value):
 def test_options_of_a_whole_server_stays_one(w, backend, target, passed):
     ask(w, "OPTIONS " + target)
     assert backend.requests[0].line == b"OPTIONS %s HTTP/1.1" % passed
+
+
+@pytest.mark.parametrize("line", ["TRACE /", "TRACE /hello", "PUT /files/a.txt"])
+def test_405_says_what_is_allowed(w, backend, line):
+    r = ask(w, line)
+    assert r.status == 405
+    assert "GET" in r["allow"].split(", ")
+    assert line.split()[0] not in r["allow"].split(", ")
+    assert backend.requests == []
