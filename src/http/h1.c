@@ -220,6 +220,11 @@ h1_read_target(struct h1 *h, struct txn *t, const struct h1_request *r)
 		return H1_BAD_TARGET;
 	if (target->form == TARGET_ASTERISK && r->method != METHOD_OPTIONS)
 		return H1_BAD_TARGET;
+	/* Its only form is an authority (RFC 9112 section 3.2.3), which is no
+	 * target here; passed on with another, its 200 would be read as the
+	 * begin of a tunnel by one of two. */
+	if (r->method == METHOD_CONNECT)
+		return H1_BAD_TARGET;
 	if (!h1_read_host(t))
 		return H1_BAD_HOST;
 	txn_choose_site(t);

@@ -136,3 +136,9 @@ def test_405_says_what_is_allowed(w, backend, line):
     assert "GET" in r["allow"].split(", ")
     assert line.split()[0] not in r["allow"].split(", ")
     assert backend.requests == []
+
+
+@pytest.mark.parametrize("target", ["a:443", "/", "http://a/", "*"])
+def test_connect_is_refused_in_every_form(w, backend, target):
+    assert ask(w, "CONNECT " + target).status == 400
+    assert backend.requests == []
