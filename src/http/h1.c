@@ -13,6 +13,7 @@
 #include "base/panic.h"
 #include "http/h1_conn.h"
 #include "http/site_index.h"
+#include "net/listener.h"
 
 /* Requests that one connection may have answered in a row before others get
  * their turn. */
@@ -209,6 +210,16 @@ h1_read_host(struct txn *t)
 	return true;
 }
 
+/* Who asks for an https resource must have come over TLS, or through somebody
+ * who took it off (RFC 9110 section 7.4). */
+static bool
+h1_is_misdirected(const struct txn *t)
+{
+	return str_case_eq(t->req.target.scheme, STR("https")) &&
+	    !t->req.is_https &&
+	    !endpoint_trusts(t->conn->endpoint, txn_peer(t));
+}
+
 /* What is wrong with the target and the host; H1_OK: nothing, and the site is
  * chosen. */
 static enum h1_refusal
@@ -227,6 +238,8 @@ h1_read_target(struct h1 *h, struct txn *t, const struct h1_request *r)
 		return H1_BAD_TARGET;
 	if (!h1_read_host(t))
 		return H1_BAD_HOST;
+	if (h1_is_misdirected(t))
+		return H1_MISDIRECTED;
 	txn_choose_site(t);
 	if (t->site != NULL)
 		h->conf = t->site->http;

@@ -5,6 +5,7 @@ answers, and look at what it was asked."""
 
 import email.utils
 import pathlib
+import ssl
 import sys
 import time
 
@@ -84,7 +85,15 @@ class Answer:
         return values[0] if values else None
 
 
-def ask(w, line, *fields, body=b"", version="1.1", host="a", close=True):
+def over_tls(w, data):
+    context = ssl._create_unverified_context()
+    with context.wrap_socket(w.connect("port1")) as s:
+        s.sendall(data)
+        return recv_all(s)
+
+
+def ask(w, line, *fields, body=b"", version="1.1", host="a", close=True,
+        tls=False):
     """Sends one request; the first answer to it."""
     lines = ["%s HTTP/%s" % (line, version)]
     if host is not None:
@@ -93,7 +102,7 @@ def ask(w, line, *fields, body=b"", version="1.1", host="a", close=True):
     if close:
         lines.append("Connection: close")
     head = "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"
-    return Answer(w.raw(head + body))
+    return Answer(over_tls(w, head + body) if tls else w.raw(head + body))
 
 
 # ---- methods -----------------------------------------------------------------
@@ -142,3 +151,14 @@ def test_405_says_what_is_allowed(w, backend, line):
 def test_connect_is_refused_in_every_form(w, backend, target):
     assert ask(w, "CONNECT " + target).status == 400
     assert backend.requests == []
+
+
+# ---- targets and hosts -------------------------------------------------------
+
+
+def test_https_target_needs_tls(w, backend):
+    assert ask(w, "GET https://a/").status == 421
+    assert ask(w, "GET HTTPS://a/hello").status == 421
+    assert backend.requests == []
+    assert ask(w, "GET https://a/", tls=True).status == 200
+    assert ask(w, "GET http://a/").status == 200
