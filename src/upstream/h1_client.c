@@ -485,8 +485,9 @@ h1_client_answer(struct h1_client *h, char *p, size_t n)
 	n = h1_client_decode(h, p, n);
 	if (n > 0)
 		leftover_put(h1_client_net(h), &h->in, p, n);
-	/* All of it is here: the client may as well be told how much. */
-	if (h->ended && h->body.length < 0)
+	/* All of it is here: the client may as well be told how much, unless
+	 * trailers need chunks to travel behind. */
+	if (h->ended && h->body.length < 0 && h->trailers.n == 0)
 		h->body.length = (int64_t)n;
 	h->owner->answered(h);
 	if (h->ended && h->up != NULL)

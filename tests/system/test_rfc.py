@@ -162,3 +162,25 @@ def test_https_target_needs_tls(w, backend):
     assert backend.requests == []
     assert ask(w, "GET https://a/", tls=True).status == 200
     assert ask(w, "GET http://a/").status == 200
+
+
+# ---- trailers ----------------------------------------------------------------
+
+TRAILED = (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+           b"2\r\nok\r\n0\r\nX-Sum: 1\r\n\r\n")
+
+
+@pytest.mark.parametrize("pieces", [
+    [TRAILED], [TRAILED[:-20], 0.05, TRAILED[-20:]]], ids=["at once", "late"])
+def test_trailers_arrive_however_they_came(w, backend, pieces):
+    answers(backend, Reply(pieces))
+    r = ask(w, "GET /")
+    assert r["transfer-encoding"] == "chunked" and r["content-length"] is None
+    assert r.body.endswith(b"0\r\nX-Sum: 1\r\n\r\n")
+
+
+def test_trailers_do_not_reach_an_old_client(w, backend):
+    answers(backend, TRAILED)
+    r = ask(w, "GET /", version="1.0")
+    assert r["transfer-encoding"] is None
+    assert r.body == b"ok"
