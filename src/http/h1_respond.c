@@ -196,6 +196,23 @@ compose_framing(struct buf *b, const struct h1_exchange *x)
 		compose_length(b, 0);
 }
 
+/* Who sends Upgrade names it in Connection (RFC 9110 section 7.8). */
+static void
+compose_connection(struct buf *b, const struct h1_exchange *x)
+{
+	const struct txn *t = x->txn;
+
+	if (t->res.upgraded)
+		buf_z(b, "Connection: upgrade\r\n");
+	else if (head_has(&t->res.head, FIELD_UPGRADE))
+		buf_z(b, x->keep ? "Connection: upgrade\r\n" :
+		    "Connection: upgrade, close\r\n");
+	else if (!x->keep)
+		buf_z(b, "Connection: close\r\n");
+	else if (t->req.minor == 0)
+		buf_z(b, "Connection: keep-alive\r\n");
+}
+
 static void
 compose_head(struct buf *b, struct h1 *h)
 {
@@ -210,12 +227,7 @@ compose_head(struct buf *b, struct h1 *h)
 	HEAD_EACH(f, &t->res.head)
 		compose_field(b, f->name, f->value);
 	compose_framing(b, x);
-	if (t->res.upgraded)
-		buf_z(b, "Connection: upgrade\r\n");
-	else if (!x->keep)
-		buf_z(b, "Connection: close\r\n");
-	else if (t->req.minor == 0)
-		buf_z(b, "Connection: keep-alive\r\n");
+	compose_connection(b, x);
 	buf_put(b, "\r\n", 2);
 }
 

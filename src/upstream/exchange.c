@@ -515,6 +515,16 @@ exchange_new(struct txn *t, struct backend *b,
 	return x;
 }
 
+/* A 426 has to name what it wants (RFC 9110 section 15.5.22). Upgrade is for
+ * one connection only, so it is said anew, of the one protocol that passes. */
+static void
+exchange_answer_upgrade_required(struct txn *t, const struct head *head)
+{
+	if (t->res.status == 426 && field_has_token(
+	        head_joined(head, FIELD_UPGRADE), STR("websocket")))
+		txn_reply_field(t, FIELD_UPGRADE, STR("websocket"));
+}
+
 static void
 exchange_answer(struct exchange *x)
 {
@@ -524,6 +534,7 @@ exchange_answer(struct exchange *x)
 
 	txn_reply(t, h->response.status);
 	forward_response(&t->res.head, &h->head);
+	exchange_answer_upgrade_required(t, &h->head);
 	exchange_take_trailers(x);
 	switch (h->framing) {
 	case BODY_NONE:

@@ -184,3 +184,28 @@ def test_trailers_do_not_reach_an_old_client(w, backend):
     r = ask(w, "GET /", version="1.0")
     assert r["transfer-encoding"] is None
     assert r.body == b"ok"
+
+
+# ---- upgrades ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("close, connection", [
+    (True, "upgrade, close"), (False, "upgrade")])
+def test_426_names_the_protocol(w, backend, close, connection):
+    answers(backend, b"HTTP/1.1 426 Upgrade Required\r\n"
+            b"Connection: upgrade\r\nUpgrade: websocket\r\n"
+            b"Content-Length: 0\r\n\r\n")
+    with w.connect() as s:
+        s.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n%s\r\n" %
+                  (b"Connection: close\r\n" if close else b""))
+        r = Answer(s.recv(4096))
+    assert (r.status, r["upgrade"]) == (426, "websocket")
+    assert r["connection"] == connection
+
+
+def test_426_does_not_name_what_cannot_pass(w, backend):
+    answers(backend, b"HTTP/1.1 426 Upgrade Required\r\n"
+            b"Connection: upgrade\r\nUpgrade: h2c, TLS/1.3\r\n"
+            b"Content-Length: 0\r\n\r\n")
+    r = ask(w, "GET /")
+    assert (r.status, r["upgrade"], r["connection"]) == (426, None, "close")
