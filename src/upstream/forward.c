@@ -16,6 +16,10 @@ static const struct conf_field forward_fields[] = {
 	    .doc = "Fields that the upstream gets instead of the client's of "
 	    "that name. A value that is empty is not sent.",
 	    .example = "{X-Request-Id: $request_id}"),
+	KEY_MAP(forward_conf, add, conf_type_template,
+	    .doc = "Fields that the upstream gets besides the client's of that "
+	    "name, for lists such as Via. A value that is empty is not sent.",
+	    .example = "{Via: $server_protocol edge}"),
 	KEY_LIST(forward_conf, remove, conf_type_str,
 	    .doc = "Fields of the client that the upstream does not get.",
 	    .example = "[Accept-Encoding]"),
@@ -75,18 +79,39 @@ forward_check_name(struct conf_load *load, struct conf_pos pos,
 	return true;
 }
 
-static void
-forward_compile_set(struct conf_load *load, struct forward_edits *e,
+/* A field to be written; false: it cannot be. */
+static bool
+forward_compile_field(struct conf_load *load, struct forward_edits *e,
     const struct conf_entry *entry)
 {
 	if (!forward_check_name(load, entry->key_pos, entry->key))
-		return;
+		return false;
 	e->sets[e->n_sets++] = (struct forward_set){
 		.name = entry->key,
 		.id = field_lookup(entry->key),
 		.value = *(struct template *const *)entry->value,
 	};
-	forward_drop(e, entry->key);
+	return true;
+}
+
+static void
+forward_compile_set(struct conf_load *load, struct forward_edits *e,
+    const struct conf_entry *entry)
+{
+	if (forward_compile_field(load, e, entry))
+		forward_drop(e, entry->key);
+}
+
+static void
+forward_compile_add(struct conf_load *load, struct forward_edits *e,
+    const struct conf_entry *entry)
+{
+	if (field_lookup(entry->key) == FIELD_HOST)
+		conf_error(load, entry->key_pos, "bad-value",
+		    "a request has one Host; set its value instead of adding "
+		    "another");
+	else
+		(void)forward_compile_field(load, e, entry);
 }
 
 const struct forward_edits *
@@ -97,11 +122,14 @@ forward_compile(struct conf_load *load, const struct forward_conf *conf)
 
 	if (conf == NULL)
 		return e;
-	e->sets = arena_zalloc(a, (conf->set.n + 1) * sizeof *e->sets);
+	e->sets = arena_zalloc(a,
+	    (conf->set.n + conf->add.n + 1) * sizeof *e->sets);
 	e->names = arena_zalloc(a,
 	    (conf->set.n + conf->remove.n + 1) * sizeof *e->names);
 	for (size_t i = 0; i < conf->set.n; i++)
 		forward_compile_set(load, e, &conf->set.entries[i]);
+	for (size_t i = 0; i < conf->add.n; i++)
+		forward_compile_add(load, e, &conf->add.entries[i]);
 	for (size_t i = 0; i < conf->remove.n; i++) {
 		struct str name = str_from(CONF_ITEM(&conf->remove, char *, i));
 		struct conf_pos pos = conf->remove.pos[i];

@@ -13,6 +13,7 @@
 /* `request_headers` of a proxy. */
 struct forward_conf {
 	struct conf_map set;     /* struct template *, by field name */
+	struct conf_map add;     /* likewise */
 	struct conf_list remove; /* char * */
 };
 extern const struct conf_schema forward_schema;

@@ -30,6 +30,10 @@ SITE = """
             files: {dir}
           - path: /hello
             respond: {body: "hello\\n"}
+          - path: /via
+            proxy:
+              to: raw
+              request_headers: {add: {Via: "$server_protocol edge", X-None: "$arg_none"}}
           - proxy: raw
 """
 CONTENT = b"0123456789"
@@ -209,3 +213,21 @@ def test_426_does_not_name_what_cannot_pass(w, backend):
             b"Content-Length: 0\r\n\r\n")
     r = ask(w, "GET /")
     assert (r.status, r["upgrade"], r["connection"]) == (426, None, "close")
+
+
+# ---- intermediaries ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_via_is_added_where_it_is_wanted(w, backend, version):
+    ask(w, "GET /via", "Via: 1.1 first, 1.0 second", version=version)
+    assert backend.requests[0].fields("via") == [
+        b"1.1 first, 1.0 second", b"HTTP/%s edge" % version.encode()]
+    assert backend.requests[0].field("x-none") is None
+
+
+def test_via_is_left_alone_where_it_is_not(w, backend):
+    answers(backend, ok(fields=b"Via: 1.1 app\r\n"))
+    r = ask(w, "GET /", "Via: 1.1 first")
+    assert backend.requests[0].field("via") == b"1.1 first"
+    assert r["via"] == "1.1 app"
