@@ -58,6 +58,35 @@ respond_allows_body(const struct respond_conf *c)
 	return c->status != 205 && !status_has_no_body((int)c->status);
 }
 
+/* Statuses that say nothing without a field (RFC 9110 sections 15.5.2 and
+ * 15.5.6). It may come from response_headers, so this only warns. */
+static const struct {
+	int status;
+	const char *field;
+} respond_needs[] = {
+	{401, "WWW-Authenticate"}, {405, "Allow"}
+};
+
+static void
+respond_check_needs(struct conf_load *load, const struct respond_conf *c)
+{
+	for (size_t i = 0; i < sizeof respond_needs / sizeof *respond_needs;
+	    i++) {
+		struct str field = str_from(respond_needs[i].field);
+		bool has = false;
+
+		if (c->status != respond_needs[i].status)
+			continue;
+		for (size_t k = 0; k < c->fields.n; k++)
+			has |= str_case_eq(c->fields.values[k].name, field);
+		if (!has)
+			conf_warning(load, conf_pos_of(c, &c->status),
+			    "missing-field", "a response with status %d has "
+			    "to have the field %s; \"headers\" can hold it",
+			    respond_needs[i].status, respond_needs[i].field);
+	}
+}
+
 static void
 respond_prepare(struct conf_load *load, struct generation *g, void *conf)
 {
@@ -71,6 +100,7 @@ respond_prepare(struct conf_load *load, struct generation *g, void *conf)
 	c->fields = header_set_compile(load, &c->headers);
 	for (size_t i = 0; i < c->fields.n; i++)
 		c->has_type |= c->fields.values[i].id == FIELD_CONTENT_TYPE;
+	respond_check_needs(load, c);
 }
 
 static bool
