@@ -101,12 +101,13 @@ reply_unsatisfiable(struct txn *t, const struct file *f)
 	txn_reply_field(t, FIELD_ACCEPT_RANGES, STR("bytes"));
 }
 
-/* Only GET has ranges (RFC 9110 section 14.2). */
+/* Only GET has ranges (RFC 9110 section 14.2). Two lines of a field that is no
+ * list are malformed, and no set of ranges either. */
 static bool
 reply_wants_range(const struct txn *t)
 {
 	return t->req.method == METHOD_GET &&
-	    head_has(&t->req.head, FIELD_RANGE);
+	    head_count(&t->req.head, FIELD_RANGE) == 1;
 }
 
 static void

@@ -4,6 +4,7 @@ One daemon and one backend serve all of them: tests say what the backend
 answers, and look at what it was asked."""
 
 import email.utils
+import os
 import pathlib
 import ssl
 import sys
@@ -148,6 +149,11 @@ def test_405_says_what_is_allowed(w, backend, line):
     assert "GET" in r["allow"].split(", ")
     assert line.split()[0] not in r["allow"].split(", ")
     assert backend.requests == []
+
+
+def test_options_of_a_file_says_what_is_allowed(w):
+    r = ask(w, "OPTIONS /files/a.txt")
+    assert (r.status, r["allow"]) == (204, "GET, HEAD, OPTIONS")
 
 
 @pytest.mark.parametrize("target", ["a:443", "/", "http://a/", "*"])
@@ -494,6 +500,11 @@ def test_range_is_for_get_only(w, line):
     assert r.status == (206 if line.startswith("GET") else 200)
 
 
+def test_two_lines_of_range_are_none(w):
+    r = ask(w, "GET /files/a.txt", "Range: bytes=0-1", "Range: bytes=4-5")
+    assert (r.status, r.body) == (200, CONTENT)
+
+
 def test_conditions_come_before_ranges(w):
     tag = ask(w, "GET /files/a.txt")["etag"]
     for value, status in ((tag, 304), ('"x"', 206)):
@@ -504,6 +515,15 @@ def test_conditions_come_before_ranges(w):
 def test_conditions_do_not_matter_where_nothing_is(w):
     assert ask(w, "GET /files/none", "If-Match: *").status == 404
     assert ask(w, "GET /files/none", "If-None-Match: *").status == 404
+
+
+def test_files_are_never_from_the_future(w):
+    path = w.dir / "files" / "new.txt"
+    path.write_bytes(b"new")
+    os.utime(path, (time.time() + 86400,) * 2)
+    r = ask(w, "GET /files/new.txt")
+    parse = email.utils.parsedate_to_datetime
+    assert parse(r["last-modified"]) <= parse(r["date"])
 
 
 def test_if_range_without_range_is_ignored(w):
