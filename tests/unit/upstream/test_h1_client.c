@@ -144,11 +144,29 @@ a_complete_chunked_body_gets_a_length(void **state)
 	begin(w, GET);
 	fd = accept_one(w);
 	receive(w, fd, "\r\n\r\n");
-	say(fd, CHUNKS);
+	say(fd, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+	    "b\r\nhello world\r\n0\r\n\r\n");
 	assert_int_equal(finish(w), 200);
 	assert_int_equal(w->t->res.body->length, 11);
 	expect_body(w, "hello world");
 	assert_int_equal(w->backend->n_idle, 1);
+	close(fd);
+}
+
+static void
+a_complete_body_with_trailers_stays_chunked(void **state)
+{
+	struct world *w = *state;
+	int fd;
+
+	begin(w, GET);
+	fd = accept_one(w);
+	receive(w, fd, "\r\n\r\n");
+	say(fd, CHUNKS);
+	assert_int_equal(finish(w), 200);
+	assert_int_equal(w->t->res.body->length, -1);
+	expect_body(w, "hello world");
+	assert_non_null(w->t->res.trailers);
 	close(fd);
 }
 
@@ -442,6 +460,7 @@ main(void)
 		TEST(interim_responses_pass_but_not_without_end),
 		TEST(every_split_gives_the_same_response),
 		TEST(a_complete_chunked_body_gets_a_length),
+		TEST(a_complete_body_with_trailers_stays_chunked),
 		TEST(a_body_that_ends_early_fails),
 		TEST(a_body_may_end_with_the_connection),
 		TEST(responses_without_body_have_none),
