@@ -1,0 +1,78 @@
+"""The cases of tests/cases, each whole, byte by byte and cut by chance.
+
+The daemon reads and the backend writes by unix sockets where pieces matter:
+there one can see when the other side has taken a piece, so that no two of them
+arrive together.
+"""
+
+import pathlib
+import socket
+import sys
+
+import pytest
+
+from conftest import SLOW, Weir
+
+TESTS = pathlib.Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(TESTS / "cases"), str(TESTS / "backends")]
+
+import case  # noqa: E402
+import play  # noqa: E402
+from recorder import Recorder, wait_taken  # noqa: E402
+
+SITE = (TESTS / "cases" / "weir.yaml").read_text()
+
+
+@pytest.fixture(scope="module")
+def w(tmp_path_factory):
+    w = Weir(tmp_path_factory.mktemp("cases"), SITE)
+    with Recorder(w.port_of("port9"), w.dir / "backend.sock") as w.backend:
+        yield w.start()
+        w.check()
+
+
+def connect(w, port, by_unix=False):
+    if not by_unix:
+        return w.connect(port, timeout=5 * SLOW)
+    s = socket.socket(socket.AF_UNIX)
+    s.settimeout(5 * SLOW)
+    s.connect(str(w.dir / "weir.sock"))
+    return s
+
+
+def all_of(kind):
+    return [pytest.param(c, mode, id="%s-%s-%s" % (topic, c.name, mode))
+            for topic, c in case.load(kind) for mode in play.MODES]
+
+
+def test_there_are_enough_cases():
+    assert len(case.load("requests")) >= 250
+    assert len(case.load("responses")) >= 80
+
+
+@pytest.mark.parametrize("c, mode", all_of("requests"))
+def test_request(w, c, mode):
+    run = w.backend.begin()
+    with connect(w, "port", by_unix=mode != "whole") as s:
+        outcome = play.converse(c, s, play.cutter(mode, c.name))
+    assert not play.differences(c, outcome, run), c.why
+
+
+@pytest.mark.parametrize("c, mode", all_of("responses"))
+def test_response(w, c, mode):
+    cut = play.cutter(mode, c.name)
+    # Only TCP can reset.
+    by_unix = mode != "whole" and c.answer_end != "reset"
+    run = w.backend.begin(c.answer, c.answer_end, cut)
+    port = "port1" if by_unix else "port"
+    with connect(w, port) as s:
+        outcome = play.converse(c, s, lambda data: [data])
+    assert not play.differences(c, outcome, run), c.why
+
+    # Whatever came: the next one gets what is its own.
+    assert run.answered.wait(5 * SLOW)
+    with connect(w, port) as s:
+        s.sendall(play.NEXT)
+        seen = play.Client(s, cut).response(False)
+    assert (seen.status, seen.body) == (200, b"next"), c.why
+    assert (run.next_on == run.connections[-1]) == c.reused, c.why
