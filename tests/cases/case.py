@@ -58,8 +58,8 @@ import re
 HERE = pathlib.Path(__file__).resolve().parent
 PLAIN = {"r": b"\r", "n": b"\n", "t": b"\t", "0": b"\0", "s": b" ",
          "\\": b"\\", "{": b"{", "}": b"}"}
-TOKEN = re.compile(r"\\x([0-9a-fA-F]{2})|\\([rnt0s\\{}])|"
-                   r"\{((?:\\.|[^{}\\])+)\*(\d+)\}|([^\\{}]+)")
+TOKEN = re.compile(r"\\x([0-9a-fA-F]{2})|\\([rnt0s\\{}])|(\{)|([^\\{}]+)")
+TIMES = re.compile(r"(.*)\*(\d+)", re.S)
 WORDS = {"kept", "closed", "cut", "bodiless"}
 DEFAULT_REQUEST = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -68,22 +68,37 @@ class BadCase(Exception):
     pass
 
 
+def repeated(text, at):
+    """Where a repetition that begins at AT has its "}"."""
+    depth = 0
+    for m in re.compile(r"\\.|[{}]").finditer(text, at):
+        depth += {"{": 1, "}": -1}.get(m[0], 0)
+        if depth == 0:
+            return m.start()
+    raise BadCase("a { without its }")
+
+
 def unescape(text):
     out, at = b"", 0
     while at < len(text):
         m = TOKEN.match(text, at)
         if not m:
             raise BadCase("what does %r mean?" % text[at:at + 4])
-        code, plain, repeated, times, literal = m.groups()
+        code, plain, brace, literal = m.groups()
+        at = m.end()
         if code:
             out += bytes.fromhex(code)
         elif plain:
             out += PLAIN[plain]
-        elif repeated:
-            out += unescape(repeated) * int(times)
-        else:
+        elif literal:
             out += literal.encode("ascii")
-        at = m.end()
+        elif brace:
+            end = repeated(text, at - 1)
+            times = TIMES.fullmatch(text[at:end])
+            if not times:
+                raise BadCase("{text*3}, not {%s}" % text[at:end])
+            out += unescape(times[1]) * int(times[2])
+            at = end + 1
     return out
 
 

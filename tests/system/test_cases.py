@@ -55,7 +55,8 @@ def test_request(w, c, mode):
     run = w.backend.begin()
     with connect(w, "port", by_unix=mode != "whole") as s:
         outcome = play.converse(c, s, play.cutter(mode, c.name))
-    assert not play.differences(c, outcome, run), c.why
+    bad = play.differences(c, outcome, run)
+    assert not bad, "\n".join([c.why, *bad])
 
 
 @pytest.mark.parametrize("c, mode", all_of("responses"))
@@ -67,7 +68,8 @@ def test_response(w, c, mode):
     port = "port1" if by_unix else "port"
     with connect(w, port) as s:
         outcome = play.converse(c, s, lambda data: [data])
-    assert not play.differences(c, outcome, run), c.why
+    bad = play.differences(c, outcome, run)
+    assert not bad, "\n".join([c.why, *bad])
 
     # Whatever came: the next one gets what is its own.
     assert run.answered.wait(5 * SLOW)
