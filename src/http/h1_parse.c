@@ -188,6 +188,7 @@ enum coding { CODING_NONE, CODING_CHUNKED, CODING_OTHER, CODING_MALFORMED };
 struct h1_facts {
 	int64_t length; /* -1: none */
 	enum coding coding;
+	bool ends_chunked; /* the last coding is chunked */
 	unsigned hosts;
 	bool has_upgrade;
 	bool says_close, says_keep_alive, says_upgrade;
@@ -242,6 +243,7 @@ h1_read_coding(struct h1_facts *f, struct str value)
 		c = h1_coding_of(element);
 		if (c == CODING_CHUNKED && f->coding == CODING_CHUNKED)
 			c = CODING_MALFORMED;
+		f->ends_chunked = c == CODING_CHUNKED;
 		if (c > f->coding)
 			f->coding = c;
 		if (end != SIZE_MAX)
@@ -300,7 +302,9 @@ h1_check_framing(const struct h1_facts *f, int minor)
 		return H1_CODING_HTTP10;
 	if (f->length >= 0)
 		return H1_TWO_FRAMINGS;
-	if (f->coding == CODING_MALFORMED)
+	/* Without chunked at the end nobody can tell where the body ends:
+	 * 400, not 501 (section 6.3, item 4). */
+	if (f->coding == CODING_MALFORMED || !f->ends_chunked)
 		return H1_BAD_CODING;
 	return f->coding == CODING_OTHER ? H1_CODING_UNKNOWN : H1_OK;
 }
