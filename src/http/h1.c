@@ -20,6 +20,9 @@
 #define H1_TURNS 32
 /* Reads that are thrown away in a row, likewise: 1 MiB. */
 #define H1_DISCARDS 16
+/* Bytes of empty lines before a request (RFC 9112 section 2.2): two of them,
+ * however the network cuts what comes. */
+#define H1_BLANK 4
 
 static const struct transport h1_transport;
 
@@ -169,6 +172,7 @@ h1_new_exchange(struct h1 *h, const char *head, size_t n)
 	t->req.minor = 1;
 	h1_leave_idle(h);
 	h->state = H1_BUSY;
+	h->blank = 0;
 	return t;
 }
 
@@ -322,13 +326,16 @@ h1_refuse_large(struct h1 *h, const char *p, size_t n)
 static bool
 h1_find_head(struct h1 *h, const char *p, size_t n, bool is_leftover)
 {
-	size_t blank = h->scanned == 0 ? h1_skip_blank(p, n) : 0;
+	size_t room = H1_BLANK - h->blank;
+	size_t blank = h->scanned > 0 ? 0 :
+	    h1_skip_blank(p, n < room ? n : room);
 	size_t scanned = h->scanned;
 	size_t max = h1_head_conf(h)->max_header_size;
 	size_t head_n;
 
 	if (blank > 0 && is_leftover)
 		leftover_take(h->conn.net, &h->in, blank);
+	h->blank += (uint8_t)blank;
 	p += blank;
 	n -= blank;
 	if (n == 0)

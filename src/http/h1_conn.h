@@ -69,6 +69,7 @@ struct h1 {
 	struct conn conn; /* first: the connection is the object */
 	uint32_t magic;
 	uint8_t state;          /* enum h1_state */
+	uint8_t blank;          /* bytes of empty lines before a head */
 	bool body_waiting : 1;  /* the body flow owes a wake */
 	bool sending : 1;       /* the deadline is for the client to read */
 	uint32_t requests;
