@@ -445,6 +445,19 @@ h1_client_on_final(struct h1_client *h)
 		h->abandoned = true;
 }
 
+/*
+ * Whether a 101 is what we asked for. Without its Connection a client has to
+ * give up (RFC 6455 section 4.1); ours would, as we write both anew, not see
+ * that it is missing.
+ */
+static bool
+h1_client_may_switch(const struct h1_client *h)
+{
+	return h->forward.upgrade && h->sent && h->response.upgrade &&
+	    field_has_token(head_value(&h->head, FIELD_UPGRADE),
+	        STR("websocket"));
+}
+
 /* One whole head. False: the exchange has failed. */
 static bool
 h1_client_take_head(struct h1_client *h, const char *p, size_t n)
@@ -466,9 +479,7 @@ h1_client_take_head(struct h1_client *h, const char *p, size_t n)
 		h1_client_break(h, CAUSE_BAD_HEAD, h1_refusal_text(refusal));
 		return false;
 	}
-	if (h->response.status == 101 && (!h->forward.upgrade || !h->sent ||
-	    !field_has_token(head_value(&h->head, FIELD_UPGRADE),
-	        STR("websocket")))) {
+	if (h->response.status == 101 && !h1_client_may_switch(h)) {
 		h1_client_break(h, CAUSE_BAD_UPGRADE, NULL);
 		return false;
 	}
