@@ -25,7 +25,7 @@ A file is a list of cases, and a case is its lines in this order of meaning:
                      bodiless (it answers a HEAD)
     < closed         the end without a response
     <= text          the body of that response is exactly this
-    <: Name: value   it has this field, once
+    <: Name: value   it has this field; all of that name are given
     <! Name          it has no such field
     << text          these bytes follow it (of a tunnel)
     | text           the backend gets the text and CRLF
