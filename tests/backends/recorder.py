@@ -3,6 +3,7 @@
     with Recorder(port, path) as b:
         run = b.begin()
         ... requests through the proxy ...
+        b.settle()
         assert run.whole == b"GET / HTTP/1.1\\r\\n..."
 
 `whole` are the requests that were complete, in their order; `rest` is what came
@@ -17,6 +18,7 @@ given. A request for /next is not recorded: it asks on which connection it came.
 import fcntl
 import os
 import re
+import select
 import socket
 import struct
 import termios
@@ -40,6 +42,10 @@ def wait_taken(sock, seconds=0.005):
         if not any(fcntl.ioctl(sock, termios.TIOCOUTQ, left)):
             return
         os.sched_yield()
+
+
+def has_unread(sock):
+    return bool(select.select([sock], [], [], 0)[0])
 
 
 def send_pieces(sock, pieces):
@@ -77,16 +83,24 @@ class Conversation:
     def __init__(self, backend, sock, number):
         self.backend, self.sock, self.number = backend, sock, number
         self.unread = bytearray()  # not part of a complete request
+        self.run = None            # to which it belongs
+        self.busy = True
 
     def more(self):
-        try:
-            data = self.sock.recv(65536)
-        except OSError:
-            data = b""
-        if not data:
-            raise Ended
-        self.unread += data
-        self.backend.run.conversations.add(self)
+        self.busy = False
+        select.select([self.sock], [], [])
+        with self.backend.lock:
+            self.busy = True
+            try:
+                data = self.sock.recv(65536)
+            except OSError:
+                data = b""
+            if not data:
+                raise Ended
+            if not self.unread:
+                self.run = self.backend.run
+                self.run.conversations.add(self)
+            self.unread += data
 
     def until(self, at, end):
         while (found := self.unread.find(end, at)) < 0:
@@ -135,7 +149,8 @@ class Conversation:
         del self.unread[:end]
         return head, head + body
 
-    def tunnel(self, run):
+    def tunnel(self):
+        run = self.run
         while True:
             self.upto(1)
             data = bytes(self.unread)
@@ -158,7 +173,7 @@ class Conversation:
     def converse(self):
         while True:
             head, request = self.request()
-            run = self.backend.run
+            run = self.run
             if head.startswith(b"GET /next "):
                 run.next_on = self.number
                 self.sock.sendall(NEXT)
@@ -169,17 +184,19 @@ class Conversation:
                 self.answer(run)
             elif re.search(rb"\r\nupgrade: ", head, re.I):
                 self.sock.sendall(SWITCH)
-                self.tunnel(run)
+                self.tunnel()
             else:
                 is_head = head.startswith(b"HEAD ")
                 self.sock.sendall(OK + (b"" if is_head else b"ok"))
 
     def __call__(self):
-        with self.sock:
-            try:
-                self.converse()
-            except (Ended, OSError):
-                pass
+        try:
+            self.converse()
+        except (Ended, OSError):
+            pass
+        with self.backend.lock:
+            self.backend.conversations.discard(self)
+            self.sock.close()
 
 
 class Recorder:
@@ -191,6 +208,8 @@ class Recorder:
         os.chmod(path, 0o777)  # workers are another user
         self.servers[1].listen(64)
         self.number = 0
+        self.lock = threading.Lock()
+        self.conversations = set()
         self.begin()
 
     def __enter__(self):
@@ -208,12 +227,31 @@ class Recorder:
         self.run = Run(answer, end, cut)
         return self.run
 
-    def _accept(self, server):
-        while True:
-            try:
-                sock, _ = server.accept()
-            except OSError:
-                return
+    def _is_settled(self):
+        return not any(has_unread(s) for s in self.servers) and \
+            not any(c.busy or has_unread(c.sock) for c in self.conversations)
+
+    def settle(self, seconds=5):
+        """Until all that was sent so far has been read and recorded."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            with self.lock:
+                if self._is_settled():
+                    return
+            os.sched_yield()
+        raise AssertionError("the backend does not come to rest")
+
+    def _accept_one(self, server):
+        with self.lock:
+            sock, _ = server.accept()
             self.number += 1
-            threading.Thread(target=Conversation(self, sock, self.number),
-                             daemon=True).start()
+            c = Conversation(self, sock, self.number)
+            self.conversations.add(c)
+        threading.Thread(target=c, daemon=True).start()
+
+    def _accept(self, server):
+        try:
+            while select.select([server], [], []):
+                self._accept_one(server)
+        except (OSError, ValueError):
+            pass

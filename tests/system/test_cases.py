@@ -18,7 +18,7 @@ sys.path[:0] = [str(TESTS / "cases"), str(TESTS / "backends")]
 
 import case  # noqa: E402
 import play  # noqa: E402
-from recorder import Recorder, wait_taken  # noqa: E402
+from recorder import Recorder  # noqa: E402
 
 SITE = (TESTS / "cases" / "weir.yaml").read_text()
 
@@ -55,6 +55,7 @@ def test_request(w, c, mode):
     run = w.backend.begin()
     with connect(w, "port", by_unix=mode != "whole") as s:
         outcome = play.converse(c, s, play.cutter(mode, c.name))
+    w.backend.settle()
     bad = play.differences(c, outcome, run)
     assert not bad, "\n".join([c.why, *bad])
 
@@ -68,11 +69,12 @@ def test_response(w, c, mode):
     port = "port1" if by_unix else "port"
     with connect(w, port) as s:
         outcome = play.converse(c, s, lambda data: [data])
+    assert run.answered.wait(5 * SLOW)
+    w.backend.settle()
     bad = play.differences(c, outcome, run)
     assert not bad, "\n".join([c.why, *bad])
 
     # Whatever came: the next one gets what is its own.
-    assert run.answered.wait(5 * SLOW)
     with connect(w, port) as s:
         s.sendall(play.NEXT)
         seen = play.Client(s, cut).response(False)
