@@ -214,14 +214,32 @@ h1_read_host(struct txn *t)
 	return true;
 }
 
-/* Who asks for an https resource must have come over TLS, or through somebody
- * who took it off (RFC 9110 section 7.4). */
+/*
+ * Another site is asked for than the one that was named in TLS, and its host is
+ * not of our certificate: a site's settings for TLS would be got around by
+ * naming its neighbour there. Within a site it is left alone, for a proxy
+ * before us may name all its upstreams alike.
+ */
+static bool
+h1_is_for_another_site(const struct txn *t)
+{
+	struct str name = conn_tls_name(t->conn);
+
+	return name.n > 0 && t->site != NULL &&
+	    !str_eq(name, t->req.host) &&
+	    site_index_find(t->conn->endpoint->owner, name) != t->site &&
+	    !conn_tls_covers(t->conn, t->req.host);
+}
+
+/* Who asks for an https resource must have come over TLS that was secured for
+ * its host, or through somebody who took that off (RFC 9110 section 7.4). */
 static bool
 h1_is_misdirected(const struct txn *t)
 {
-	return str_case_eq(t->req.target.scheme, STR("https")) &&
-	    !t->req.is_https &&
-	    !endpoint_trusts(t->conn->endpoint, txn_peer(t));
+	bool is_bad = t->req.is_https ? h1_is_for_another_site(t) :
+	    str_case_eq(t->req.target.scheme, STR("https"));
+
+	return is_bad && !endpoint_trusts(t->conn->endpoint, txn_peer(t));
 }
 
 /* What is wrong with the target and the host; H1_OK: nothing, and the site is
@@ -242,9 +260,9 @@ h1_read_target(struct h1 *h, struct txn *t, const struct h1_request *r)
 		return H1_BAD_TARGET;
 	if (!h1_read_host(t))
 		return H1_BAD_HOST;
+	txn_choose_site(t);
 	if (h1_is_misdirected(t))
 		return H1_MISDIRECTED;
-	txn_choose_site(t);
 	if (t->site != NULL)
 		h->conf = t->site->http;
 	if (target_decode(t->arena,

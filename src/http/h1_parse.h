@@ -44,7 +44,7 @@ size_t h1_skip_blank(const char *p, size_t n);
 	REFUSE(NO_HOST,          400, "no_host",          "no Host in HTTP/1.1") \
 	REFUSE(MANY_HOSTS,       400, "many_hosts",       "more than one Host") \
 	REFUSE(BAD_HOST,         400, "bad_host",         "Host is malformed or disagrees with the target") \
-	REFUSE(MISDIRECTED,      421, "misdirected",      "an https target on a connection without TLS") \
+	REFUSE(MISDIRECTED,      421, "misdirected",      "the target is not one of this connection's") \
 	REFUSE(BAD_EXPECT,       417, "bad_expect",       "Expect is not 100-continue") \
 	REFUSE(BAD_STATUS,       502, "bad_status",       "the status line is malformed")
 

@@ -772,6 +772,12 @@ conn_tls_name(const struct conn *c)
 	return c->tls != NULL ? tls_stream_name(c->tls) : STR("");
 }
 
+bool
+conn_tls_covers(const struct conn *c, struct str host)
+{
+	return c->tls != NULL && tls_stream_covers(c->tls, host);
+}
+
 const char *
 conn_tls_version(const struct conn *c)
 {

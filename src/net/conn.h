@@ -121,6 +121,8 @@ void conn_set_deadline(struct conn *c, uint64_t ms_from_now); /* 0: none */
 bool conn_is_tls(const struct conn *c);
 /* The server name that the client asked for; "" if none. TLS only. */
 struct str conn_tls_name(const struct conn *c);
+/* Whether our certificate on this connection is valid for HOST. TLS only. */
+bool conn_tls_covers(const struct conn *c, struct str host);
 /* "TLSv1.3" and "TLS_AES_256_GCM_SHA384"; "" if plain. */
 const char *conn_tls_version(const struct conn *c);
 const char *conn_tls_cipher(const struct conn *c);

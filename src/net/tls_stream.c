@@ -639,6 +639,17 @@ tls_stream_name(const struct tls_stream *s)
 	return str_from(s->name != NULL ? s->name : "");
 }
 
+bool
+tls_stream_covers(const struct tls_stream *s, struct str host)
+{
+	/* Where a site has one of each kind, they are of the same names. */
+	X509 *certificate = SSL_get_certificate(s->ssl);
+
+	return certificate != NULL && host.n > 0 &&
+	    X509_check_host(certificate, host.p, host.n,
+	        X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL) == 1;
+}
+
 const char *
 tls_stream_version(const struct tls_stream *s)
 {

@@ -40,6 +40,8 @@ void tls_stream_close_notify(struct tls_stream *s);
 const char *tls_stream_failure(const struct tls_stream *s);
 
 struct str tls_stream_name(const struct tls_stream *s);
+/* Whether the certificate that the client was shown is valid for HOST. */
+bool tls_stream_covers(const struct tls_stream *s, struct str host);
 const char *tls_stream_version(const struct tls_stream *s);
 const char *tls_stream_cipher(const struct tls_stream *s);
 bool tls_stream_is_resumed(const struct tls_stream *s);

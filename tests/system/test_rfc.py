@@ -537,3 +537,11 @@ def test_conditions_and_ranges_are_passed_on(w, backend):
     for field in fields:
         name, _, value = field.partition(": ")
         assert backend.requests[0].field(name) == value.encode()
+
+
+def test_challenge_of_another_hop_ends_here(w, backend):
+    answers(backend, b"HTTP/1.1 407 X\r\nProxy-Authenticate: Basic\r\n"
+            b"Content-Length: 0\r\n\r\n")
+    r = ask(w, "GET /", "Proxy-Authorization: Basic eA==")
+    assert backend.requests[0].field("proxy-authorization") is None
+    assert (r.status, r["proxy-authenticate"]) == (407, None)

@@ -148,6 +148,18 @@ def test_host_must_be_one_of_the_address(w):
     assert data.startswith(b"HTTP/1.1 421")
 
 
+def test_host_must_be_of_the_certificate(w):
+    """The sites share an address, but not their settings for TLS."""
+    for name, host, is_served in [
+            ("a.example", "b.example", False),
+            ("b.example", "www.a.example", False),
+            ("a.example", "www.a.example", True),
+            ("a.example", "A.Example.", True)]:
+        data = ask(w, client(w), name, host=host)[0]
+        assert data.startswith(b"HTTP/1.1 200" if is_served else
+                               b"HTTP/1.1 421"), (name, host)
+
+
 def test_alpn(w):
     c = client(w)
     c.set_alpn_protocols(["h2", "http/1.1"])
