@@ -314,7 +314,8 @@ forward_client_fields(const struct txn *t, const struct forward_edits *e,
 			continue;
 		forward_field(out, f->name, f->value);
 	}
-	if (!is_counted || e->drops[FIELD_MAX_FORWARDS])
+	if (!is_counted || e->drops[FIELD_MAX_FORWARDS] ||
+	    (named.p != NULL && field_has_token(named, STR("Max-Forwards"))))
 		return;
 	buf_str(out, STR("Max-Forwards: "));
 	buf_u64(out, hops - 1);

@@ -123,6 +123,14 @@ def test_max_forwards_is_one_less_for_the_next(w, backend):
     assert backend.requests[0].field("max-forwards") == b"6"
 
 
+def test_max_forwards_is_of_one_hop_if_its_sender_says_so(w, backend):
+    with w.connect() as s:
+        s.sendall(b"OPTIONS / HTTP/1.1\r\nHost: a\r\nMax-Forwards: 7\r\n"
+                  b"Connection: close, max-forwards\r\n\r\n")
+        assert Answer(recv_all(s)).status == 200
+    assert backend.requests[0].field("max-forwards") is None
+
+
 @pytest.mark.parametrize("line, value", [
     ("GET /", b"0"), ("OPTIONS /", b"many"), ("OPTIONS /", b"-1")])
 def test_max_forwards_that_does_not_count_is_passed_on(w, backend, line, value):
