@@ -141,7 +141,8 @@ $(BUILD)/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o \
 	$(say) LD $@
 	$(hide)$(LINK) -o $@ $^ $(LIBS)
 
-$(BUILD)/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/libweir.a
+$(BUILD)/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o \
+    $(BUILD)/tests/fuzz/artifact.o $(BUILD)/libweir.a
 	@mkdir -p $(@D)
 	$(say) LD $@
 	$(hide)$(LINK) -fsanitize=fuzzer -o $@ $^ $(LIBS)
