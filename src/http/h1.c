@@ -375,6 +375,7 @@ h1_find_head(struct h1 *h, const char *p, size_t n, bool is_leftover)
 	if (h->state == H1_IDLE) {
 		h1_leave_idle(h);
 		h->state = H1_HEAD;
+		h->sending = false; /* the deadline is for the head now */
 		conn_set_deadline(&h->conn, h1_head_conf(h)->header_timeout);
 	}
 	return false;

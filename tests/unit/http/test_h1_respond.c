@@ -706,6 +706,24 @@ respond_gives_up_who_reads_nothing_of_the_rest(void **state)
 	world_end(w);
 }
 
+/* The time for a head and the time for reading are one deadline: the one that
+ * was used up by half a head must not leave the other without any. */
+static void
+respond_gives_up_who_sends_half_a_head_and_reads_nothing(void **state)
+{
+	struct world *w = world_new("header_timeout: 2s, send_timeout: 9s");
+
+	(void)state;
+	stall(w, GET("/fed"), 30000);
+	assert_int_equal(send(w->fd, "GET", 3, 0), 3);
+	run(w);
+	pass(w, 2100);
+	assert_int_equal(w->server->n_conns, 1);
+	pass(w, 9100);
+	assert_int_equal(w->net_stats.closed[CLOSE_SEND_TIMEOUT], 1);
+	world_end(w);
+}
+
 static void
 respond_ends_after_the_last_byte(void **state)
 {
@@ -927,6 +945,7 @@ main(void)
 		T(is_patient_with_a_client_that_reads_a_little),
 		T(does_not_call_idle_who_still_reads),
 		T(gives_up_who_reads_nothing_of_the_rest),
+		T(gives_up_who_sends_half_a_head_and_reads_nothing),
 		T(ends_after_the_last_byte),
 		T(resets_when_the_end_does_not_leave_in_time),
 		T(resets_when_the_end_is_cut),
