@@ -34,6 +34,11 @@ enum mock_dial {
 	DIAL_MEETS_FIN, DIAL_MEETS_RESET, DIAL_MODES
 };
 
+/* A write: where it began, and what had been read by then. */
+struct mock_mark {
+	size_t out, in;
+};
+
 struct mock_socket {
 	bool is_dialled;
 	bool is_open;    /* ours: not closed by what is tested */
@@ -46,6 +51,7 @@ struct mock_socket {
 	bool woken, linger_0;
 	int error;
 	struct buf in, out; /* to and from what is tested */
+	struct buf marks;   /* struct mock_mark, if it is dialled */
 	size_t in_at, out_at;
 	size_t window;   /* what the peer leaves unread at most */
 	void *watcher;
@@ -73,6 +79,7 @@ mock_new(bool is_dialled)
 	*s = (struct mock_socket){
 		.is_dialled = is_dialled, .is_open = true,
 		.in = buf_in(mock.arena), .out = buf_in(mock.arena),
+		.marks = buf_in(mock.arena),
 		.window = 1 << 20
 	};
 	return s;
@@ -210,6 +217,7 @@ static ssize_t
 mock_sendmsg(int fd, const struct msghdr *m)
 {
 	struct mock_socket *s = mock_at(fd);
+	struct mock_mark mark = { s->out.n, s->in_at };
 	size_t n = 0;
 
 	if (s->error != 0 || s->dead || s->fin_out) {
@@ -234,8 +242,10 @@ mock_sendmsg(int fd, const struct msghdr *m)
 		s->dead = s->woken = true;
 		s->error = ECONNRESET;
 	}
-	if (s->is_dialled && n > 0)
+	if (s->is_dialled && n > 0) {
 		mock.heard = s;
+		buf_put(&s->marks, &mark, sizeof mark);
+	}
 	errno = EAGAIN;
 	return n > 0 ? (ssize_t)n : -1;
 }
