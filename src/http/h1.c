@@ -638,6 +638,11 @@ h1_on_timeout(struct conn *c)
 		conn_close(c, send_stalled ? CLOSE_SEND_TIMEOUT : CLOSE_IDLE);
 		return;
 	case H1_HEAD:
+		/* An empty line in two pieces began nothing. */
+		if (leftover_len(&h->in) == 0) {
+			conn_close(c, CLOSE_IDLE);
+			return;
+		}
 		t = h1_new_exchange(h, h->in.p + h->in.at,
 		    leftover_len(&h->in) < 256 ? leftover_len(&h->in) : 256);
 		h1_refuse(h, t, 408, "header_timeout");

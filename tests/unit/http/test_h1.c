@@ -497,6 +497,23 @@ h1_answers_408_to_half_a_head(void **state)
 }
 
 static void
+h1_does_not_answer_an_empty_line_in_two_pieces(void **state)
+{
+	struct world *w = world_new("header_timeout: 2s");
+
+	(void)state;
+	client(w);
+	say(w, "\r");
+	say(w, "\n");
+	pass(w, 2100);
+	expect(w, "");
+	expect_closed(w);
+	assert_int_equal(w->net_stats.closed[CLOSE_IDLE], 1);
+	expect_log(w, "");
+	world_end(w);
+}
+
+static void
 h1_begins_the_head_timeout_anew_for_each_head(void **state)
 {
 	struct world *w = world_new("header_timeout: 5s");
@@ -782,6 +799,8 @@ main(void)
 		cmocka_unit_test(h1_refuses_an_endless_request_line),
 		cmocka_unit_test(h1_closes_what_is_idle_for_too_long),
 		cmocka_unit_test(h1_answers_408_to_half_a_head),
+		cmocka_unit_test(
+		    h1_does_not_answer_an_empty_line_in_two_pieces),
 		cmocka_unit_test(
 		    h1_begins_the_head_timeout_anew_for_each_head),
 		cmocka_unit_test(h1_has_no_deadline_while_a_step_waits),
