@@ -120,6 +120,9 @@ panic_on_signal(int signo, siginfo_t *info, void *context)
 	if (info->si_code > 0)
 		snprintf(text, sizeof text, "signal %d (%s) at address %p",
 		    signo, panic_signal_name(signo), info->si_addr);
+	else if (info->si_code == SI_USER && info->si_pid != getpid())
+		snprintf(text, sizeof text, "signal %d (%s) from process %d",
+		    signo, panic_signal_name(signo), (int)info->si_pid);
 	else
 		snprintf(text, sizeof text, "signal %d (%s)", signo,
 		    panic_signal_name(signo));

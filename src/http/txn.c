@@ -191,11 +191,15 @@ txn_continue(struct txn *t)
 static void
 txn_log(struct txn *t)
 {
+	struct txn *outer = t->server->current;
+
+	t->server->current = t;
 	for (t->at = t->plan->log_at; t->at < t->plan->n; t->at++) {
 		const struct step *step = &t->plan->steps[t->at];
 
 		step->fn(t, step->conf);
 	}
+	t->server->current = outer;
 }
 
 void

@@ -176,6 +176,9 @@ metrics_board(struct buf *b, const struct page_board *board)
 	    board->reloads_failed);
 	metrics_value(b, "weir_worker_respawns_total", "counter",
 	    "Children that died and were replaced.", board->respawns);
+	metrics_value(b, "weir_worker_stuck_total", "counter",
+	    "Children whose loop stood still for longer than watchdog.",
+	    board->stuck);
 	metrics_value(b, "weir_workers", "gauge", "Workers that accept.",
 	    board_count(board, false));
 	metrics_value(b, "weir_workers_draining", "gauge",
@@ -272,6 +275,7 @@ status_text(struct arena *a)
 	    "{\"version\":\"%s\",\"pid\":%d,\"started\":%lld,"
 	    "\"uptime\":%lld,\"generation\":%llu,\"reloaded\":%lld,"
 	    "\"reloads\":%llu,\"reloads_failed\":%llu,\"respawns\":%llu,"
+	    "\"stuck\":%llu,"
 	    "\"processes\":[",
 	    WEIR_VERSION, t.board.master_pid, (long long)t.board.started,
 	    (long long)(clock_wall() - t.board.started),
@@ -279,7 +283,8 @@ status_text(struct arena *a)
 	    (long long)t.board.reloaded,
 	    (unsigned long long)t.board.reloads,
 	    (unsigned long long)t.board.reloads_failed,
-	    (unsigned long long)t.board.respawns);
+	    (unsigned long long)t.board.respawns,
+	    (unsigned long long)t.board.stuck);
 	status_workers(&b, &t.board);
 	buf_z(&b, "],\"totals\":{");
 	status_sets(&b, t.sums);

@@ -10,6 +10,7 @@
 #include "event/signals.h"
 #include "http/log_file.h"
 #include "process/channel.h"
+#include "process/heartbeat.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -18,7 +19,6 @@
 #include <unistd.h>
 
 #define POOL_QUEUE 1024 /* jobs that may wait for a thread */
-#define BEAT_EVERY 1000 /* ms */
 /* Descriptors that are not client connections: logs, channel, epoll, files,
  * upstream connections. Kept free so that what is accepted can be served. */
 #define FILES_RESERVED 256
@@ -151,7 +151,7 @@ child_on_beat(struct timer *t)
 	struct child *c = CONTAINER_OF(t, struct child, beat);
 
 	channel_send(&c->channel, MESSAGE_BEAT, 0, NULL, 0, -1);
-	timer_start(c->loop, &c->beat, BEAT_EVERY);
+	timer_start(c->loop, &c->beat, HEARTBEAT_EVERY);
 }
 
 /* ---- life -------------------------------------------------------------- */
@@ -221,7 +221,7 @@ child_run(const struct child_setup *setup, const char *role,
 		return 3;
 	}
 	channel_send(&c.channel, MESSAGE_READY, 0, NULL, 0, -1);
-	timer_start(c.loop, &c.beat, BEAT_EVERY);
+	timer_start(c.loop, &c.beat, HEARTBEAT_EVERY);
 	loop_run(c.loop);
 
 	server_end(c.server);

@@ -134,6 +134,12 @@ static const struct conf_field root_fields[] = {
 	KEY_DURATION(root_conf, shutdown_timeout, .dflt = "60s", .min = "1s",
 	    .max = "24h",
 	    .doc = "How long an old worker may take to finish what it has."),
+	KEY_DURATION(root_conf, watchdog, .dflt = "10s", .min = "3s",
+	    .max = "24h",
+	    .doc = "How long a worker may be stuck: one that has not turned "
+	           "to its next event for so long is ended with a report of "
+	           "its stack, and replaced. One that a debugger holds is left "
+	           "alone."),
 	KEY_LIST(root_conf, include, conf_type_str, .flags = CONF_IS_PATH,
 	    .doc = "Files (with * and ?) whose sites, upstreams and listeners "
 	           "are added to those of this one.",

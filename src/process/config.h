@@ -23,6 +23,7 @@ struct root_conf {
 	int64_t threads;
 	char *pid_file; /* NULL: none */
 	uint64_t shutdown_timeout; /* ms */
+	uint64_t watchdog;         /* ms */
 	struct conf_list include;
 	struct error_log_conf *error_log;
 	struct conf_map log_formats; /* struct template * */

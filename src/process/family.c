@@ -1,7 +1,8 @@
 /*
  * Children of the master. A child that dies is replaced at once; when children
  * die again and again soon after their start, with growing pauses, so that a
- * broken machine is not kept busy by forks.
+ * broken machine is not kept busy by forks. A child that lives but whose loop
+ * stands still is made to die.
  */
 #include "process/family.h"
 
@@ -35,13 +36,18 @@ struct child_process {
 	unsigned index;
 	int slot;
 	uint64_t generation;
-	uint64_t started; /* clock_ms */
+	uint64_t started;  /* clock_ms */
+	uint64_t watchdog; /* ms */
+	struct heartbeat heart;
 	bool ready;
+	bool awaited; /* one of those that its generation starts with */
 	bool leaving; /* was told to drain or stop */
+	bool lost;    /* cannot be killed, and is not counted on */
 };
 
 static void family_on_start_deadline(struct timer *t);
 static void family_on_respawn(struct timer *t);
+static void family_on_look(struct timer *t);
 
 void
 family_init(struct family *f, struct loop *l, struct pages *pages,
@@ -51,7 +57,8 @@ family_init(struct family *f, struct loop *l, struct pages *pages,
 		.loop = l, .pages = pages, .ops = ops, .arg = arg,
 		.start_deadline = { .name = "start_deadline",
 		                    .expired = family_on_start_deadline },
-		.respawn = { .name = "respawn", .expired = family_on_respawn }
+		.respawn = { .name = "respawn", .expired = family_on_respawn },
+		.look = { .name = "heartbeats", .expired = family_on_look }
 	};
 	list_init(&f->children);
 }
@@ -76,10 +83,13 @@ child_on_message(struct channel *ch, const struct message *m, int fd)
 	struct family *f = c->family;
 
 	fd_close(&fd);
+	heartbeat_hear(&c->heart);
 	if (m->type != MESSAGE_READY || c->ready)
 		return;
 	c->ready = true;
-	if (c->generation != f->starting || --f->not_ready > 0)
+	/* From now on it beats. */
+	heartbeat_start(&c->heart, c->watchdog);
+	if (c->generation != f->starting || !c->awaited || --f->not_ready > 0)
 		return;
 	f->starting = 0;
 	timer_stop(f->loop, &f->start_deadline);
@@ -177,7 +187,8 @@ family_board(struct family *f, const struct child_process *c)
 	pages_write_end(f->pages);
 }
 
-static bool
+/* NULL: it could not be made. */
+static struct child_process *
 family_fork(struct family *f, enum page_role role, unsigned index,
     struct err *e)
 {
@@ -190,6 +201,9 @@ family_fork(struct family *f, enum page_role role, unsigned index,
 	c->index = index;
 	c->generation = f->config->generation->number;
 	c->started = clock_ms();
+	c->watchdog = f->config->root->watchdog;
+	heartbeat_start(&c->heart, c->watchdog > START_WITHIN ? c->watchdog :
+	    START_WITHIN);
 	c->channel.received = child_on_message;
 	c->channel.closed = child_on_closed;
 	c->channel.io.fd = -1;
@@ -215,15 +229,17 @@ family_fork(struct family *f, enum page_role role, unsigned index,
 	if (!channel_open(&c->channel, f->loop, fds[0], e)) {
 		kill(c->pid, SIGKILL);
 		fd_close(&fds[0]);
-		return false;
+		return NULL;
 	}
-	return true;
+	if (!timer_is_running(&f->look))
+		timer_start(f->loop, &f->look, HEARTBEAT_EVERY);
+	return c;
 
 no_process:
 	close(fds[0]);
 no_child:
 	mem_free(c);
-	return false;
+	return NULL;
 }
 
 bool
@@ -240,9 +256,14 @@ family_start(struct family *f, const struct config *config,
 	f->not_ready = workers + 1;
 	timer_start(f->loop, &f->start_deadline, START_WITHIN);
 	for (unsigned i = 0; i <= workers; i++) {
-		if (family_fork(f, i < workers ? ROLE_WORKER : ROLE_SCOUT,
-		        i < workers ? i : 0, e))
+		struct child_process *c = family_fork(f,
+		    i < workers ? ROLE_WORKER : ROLE_SCOUT,
+		    i < workers ? i : 0, e);
+
+		if (c != NULL) {
+			c->awaited = true;
 			continue;
+		}
 		f->starting = 0;
 		timer_stop(f->loop, &f->start_deadline);
 		family_stop(f, config->generation->number);
@@ -277,7 +298,9 @@ family_adopt(struct family *f, const struct config *config,
 	f->config = config;
 	f->identity = identity;
 	f->deaths = 0;
+	/* For those that served, and died while they waited for the others. */
 	f->missing = 0;
+	timer_start(f->loop, &f->respawn, 0);
 	LIST_EACH(link, &f->children) {
 		struct child_process *c = LIST_ITEM(link, struct child_process,
 		    link);
@@ -367,6 +390,9 @@ family_fail_start(struct family *f, const char *why)
 	f->starting = 0;
 	timer_stop(f->loop, &f->start_deadline);
 	family_stop(f, generation);
+	/* There was nobody to go on with: the workers had been drained. */
+	if (f->config != NULL && f->config->generation->number == generation)
+		f->config = NULL;
 	f->ops->failed(f->arg, generation, why);
 }
 
@@ -402,6 +428,7 @@ family_has(const struct family *f, enum page_role role, unsigned index)
 		    struct child_process, link);
 
 		if (c->role == role && c->index == index && !c->leaving &&
+		    !c->lost &&
 		    c->generation == f->config->generation->number)
 			return true;
 	}
@@ -426,7 +453,7 @@ family_on_respawn(struct timer *t)
 
 		if (family_has(f, role, index))
 			continue;
-		if (family_fork(f, role, index, &e)) {
+		if (family_fork(f, role, index, &e) != NULL) {
 			pages_write_begin(f->pages);
 			pages_board(f->pages)->respawns++;
 			pages_write_end(f->pages);
@@ -446,11 +473,11 @@ family_mourn(struct family *f, const struct child_process *c, int status)
 
 	child_name(c, name);
 	describe_status(status, how, sizeof how);
-	if (c->leaving) {
+	if (c->leaving && status == 0) {
 		log_info("%s (%d) has left", name, (int)c->pid);
 		return;
 	}
-	if (c->generation == f->starting && !c->ready) {
+	if (c->generation == f->starting && !c->ready && !c->leaving) {
 		char why[160];
 
 		snprintf(why, sizeof why, "%s %s before it served", name, how);
@@ -458,7 +485,7 @@ family_mourn(struct family *f, const struct child_process *c, int status)
 		return;
 	}
 	log_crit("%s (%d) %s", name, (int)c->pid, how);
-	if (f->config != NULL &&
+	if (f->config != NULL && !c->leaving &&
 	    c->generation == f->config->generation->number) {
 		uint64_t wait = family_back_off(f, c);
 
@@ -490,4 +517,55 @@ family_reaped(struct family *f, pid_t pid, int status)
 		return true;
 	}
 	return false;
+}
+
+/* ---- silence ----------------------------------------------------------- */
+
+static void
+child_look(struct family *f, struct child_process *c)
+{
+	char name[32], state[32];
+	int pid = (int)c->pid;
+
+	child_name(c, name);
+	switch (heartbeat_look(&c->heart, c->pid, state)) {
+	case HEARTBEAT_FINE:
+		break;
+	case HEARTBEAT_HELD:
+		log_warn("%s (%d) is held by a debugger: leaving it alone",
+		    name, pid);
+		break;
+	case HEARTBEAT_ASK:
+		log_crit("%s (%d) is stuck: its loop has not turned for %u s, "
+		    "its state is %s; ending it, with a report of its stack",
+		    name, pid, c->heart.patience, state);
+		pages_write_begin(f->pages);
+		pages_board(f->pages)->stuck++;
+		pages_write_end(f->pages);
+		kill(c->pid, SIGABRT);
+		break;
+	case HEARTBEAT_KILL:
+		log_crit("%s (%d) did not end, its state is %s: killing it",
+		    name, pid, state);
+		kill(c->pid, SIGKILL);
+		break;
+	case HEARTBEAT_LOST:
+		log_crit("%s (%d) cannot be killed, its state is %s: going on "
+		    "without it", name, pid, state);
+		c->lost = true;
+		f->missing++;
+		timer_start(f->loop, &f->respawn, 0);
+		break;
+	}
+}
+
+static void
+family_on_look(struct timer *t)
+{
+	struct family *f = CONTAINER_OF(t, struct family, look);
+
+	LIST_EACH(link, &f->children)
+		child_look(f, LIST_ITEM(link, struct child_process, link));
+	if (f->n > 0)
+		timer_start(f->loop, &f->look, HEARTBEAT_EVERY);
 }

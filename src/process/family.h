@@ -1,12 +1,13 @@
 /*
- * The children of a master: forks them, hears of their life and death, and
- * replaces those of the current generation that die.
+ * The children of a master: forks them, hears of their life and death, ends
+ * those that are stuck, and replaces those of the current generation that die.
  */
 #ifndef PROCESS_FAMILY_H
 #define PROCESS_FAMILY_H
 
 #include "process/child.h"
 #include "process/channel.h"
+#include "process/heartbeat.h"
 
 struct family_ops {
 	/* Every child of the newest generation serves. */
@@ -32,6 +33,7 @@ struct family {
 	unsigned not_ready;
 	struct timer start_deadline;
 	struct timer respawn;
+	struct timer look; /* whether they all beat; while there are any */
 	unsigned missing; /* to be forked by the respawn timer */
 	unsigned deaths;  /* quick ones in a row, for the back-off */
 	uint64_t last_death;

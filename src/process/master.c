@@ -54,7 +54,8 @@ struct master {
 	struct config config; /* what serves */
 	struct config next;   /* what is being started; arena NULL: none */
 	uint64_t generations; /* loaded so far */
-	bool reload_again;    /* a HUP came while one was in progress */
+	/* What came while one was being started; the last of them counts. */
+	bool reload_again, drain_then;
 	struct tls_ticket_keys tickets;
 	struct timer ticket_timer, watchdog, kill_timer;
 	struct upgrade upgrade;
@@ -175,15 +176,25 @@ master_on_tickets(struct timer *t)
 /* ---- reload ------------------------------------------------------------ */
 
 static void master_reload(struct master *m);
+static void master_drain_workers(struct master *m);
 
-/* A HUP that came too early. */
-static void
-master_reload_again(struct master *m)
+static bool
+master_is_starting(const struct master *m)
 {
-	if (!m->reload_again)
-		return;
-	m->reload_again = false;
-	master_reload(m);
+	return m->next.arena != NULL || m->family.starting != 0;
+}
+
+/* What came too early. */
+static void
+master_go_on(struct master *m)
+{
+	bool again = m->reload_again, drain = m->drain_then;
+
+	m->reload_again = m->drain_then = false;
+	if (again)
+		master_reload(m);
+	else if (drain)
+		master_drain_workers(m);
 }
 
 static void
@@ -193,7 +204,7 @@ master_end_reload(struct master *m, bool ok, const char *text)
 	master_say(m, ok, text);
 	notify_send("READY=1\nSTATUS=%s",
 	    ok ? "serving" : "serving; the last reload failed");
-	master_reload_again(m);
+	master_go_on(m);
 }
 
 /* TEXT may live in the configuration that is refused. */
@@ -238,8 +249,9 @@ master_reload(struct master *m)
 
 	if (m->ending)
 		return;
-	if (m->next.arena != NULL || m->family.starting != 0) {
+	if (master_is_starting(m)) {
 		m->reload_again = true;
+		m->drain_then = false;
 		return;
 	}
 	log_notice("reloading %s", m->options->config);
@@ -338,7 +350,7 @@ master_on_ready(void *arg, uint64_t generation)
 		    (int)getpid());
 		master_tell_parent(m, EXIT_FINE);
 		master_leave_terminal(m);
-		master_reload_again(m);
+		master_go_on(m);
 		return;
 	}
 	master_end_reload(m, true, text);
@@ -417,6 +429,22 @@ master_end(struct master *m, bool drain)
 		listen_set_begin(m->sockets);
 		listen_set_sweep(m->sockets);
 	}
+}
+
+/* Whoever is being started would serve when it has been told to drain. */
+static void
+master_drain_workers(struct master *m)
+{
+	if (m->ending)
+		return;
+	if (master_is_starting(m)) {
+		m->drain_then = true;
+		m->reload_again = false;
+		return;
+	}
+	log_notice("draining the workers; HUP brings them back");
+	notify_send("STATUS=no workers; HUP brings them back");
+	family_drain(&m->family);
 }
 
 /* ---- logs -------------------------------------------------------------- */
@@ -525,8 +553,7 @@ master_on_signal(void *arg, int signo)
 		master_upgrade(m);
 		break;
 	case SIGWINCH:
-		log_notice("draining the workers; HUP brings them back");
-		family_drain(&m->family);
+		master_drain_workers(m);
 		break;
 	default:
 		break;

@@ -35,7 +35,7 @@ struct page_board {
 	int32_t master_pid;
 	int64_t started;
 	uint64_t generation;
-	uint64_t reloads, reloads_failed, respawns;
+	uint64_t reloads, reloads_failed, respawns, stuck;
 	int64_t reloaded; /* wall seconds */
 	struct page_slot slots[PAGE_SLOTS];
 };
