@@ -22,7 +22,7 @@ MAKEFLAGS += --no-builtin-rules
 GOALS := $(or $(MAKECMDGOALS),all)
 
 # These call make again once the libraries are there, or need no compiler.
-UNCONFIGURED := help run check bench fuzz lint dist clean format
+UNCONFIGURED := help run check bench torture fuzz lint dist clean format
 
 .PHONY: all $(UNCONFIGURED) docs install uninstall unit-tests fuzz-replays \
 	fuzz-drivers FORCE
@@ -160,6 +160,12 @@ bench:
 	+@$(MAKE) --no-print-directory all
 	@WEIR='$(abspath $(BUILD))/weir' tests/bench/run
 
+# What takes minutes; TORTURE names what is to run, all if left out.
+torture:
+	+@sh contrib/setup.sh check
+	+@$(MAKE) --no-print-directory all
+	@WEIR='$(abspath $(BUILD))/weir' tests/torture/run $(TORTURE)
+
 fuzz:
 	+@sh contrib/setup.sh ci
 	+@$(MAKE) --no-print-directory BUILD=build-fuzz CC=clang \
@@ -262,6 +268,7 @@ help:
 	echo 'make check       installs what is missing, builds, runs every test'; \
 	echo 'make lint        the checks of the source only'; \
 	echo 'make bench       side by side with nginx and haproxy'; \
+	echo 'make torture     what takes minutes: storms, thousands of transfers'; \
 	echo 'make fuzz T=60   every fuzz driver for T seconds (clang)'; \
 	echo 'make docs        the manual page and the schema, from the binary'; \
 	echo 'make format      what clang-format would change'; \

@@ -113,7 +113,7 @@ static void
 die(struct child_process *c)
 {
 	kill(c->pid, SIGKILL);
-	reap(c, SIGKILL);
+	reap(c, 0);
 }
 
 static int
