@@ -1,7 +1,8 @@
 /*
  * The error log of this process. One line is one write(2), so that lines of
  * several processes never mix. What cannot be written is counted, never waited
- * for. The last lines stay in memory for the panic report. One of the two
+ * for, and said once the log takes lines again. The last lines stay in memory
+ * for the panic report. One of the two
  * files that may keep state of the whole process.
  */
 #include "base/log.h"
@@ -12,6 +13,7 @@
 #include "base/utf8.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +21,7 @@
 #include <unistd.h>
 
 #define LINE_MAX_ 2048
+#define SAY_LOST_EVERY 60000 /* ms */
 #define RECENT 32
 #define RECENT_LINE 256
 
@@ -29,7 +32,10 @@ static struct {
 	bool to_syslog;
 	bool is_journal;
 	bool journal_known;
-	uint64_t lost;
+	uint64_t lost, said;        /* lines, and those of them told of */
+	uint64_t said_at, warned_at; /* ms; 0: never */
+	int why;                    /* errno of the last that was lost */
+	bool is_cut;                /* the disk took only a part of it */
 	char recent[RECENT][RECENT_LINE];
 	unsigned n_recent;
 } log_state = { .level = LOG_NOTICE, .fd = STDERR_FILENO };
@@ -154,13 +160,86 @@ log_remember(const char *line, size_t n)
 	slot[n] = '\0';
 }
 
+/* Says on stderr, where that is another place, that the log takes nothing. */
+static void
+log_warn_of_loss(void)
+{
+	char text[128];
+	int n;
+
+	if (log_state.fd == STDERR_FILENO || (log_state.warned_at != 0 &&
+	        clock_ms() - log_state.warned_at < SAY_LOST_EVERY))
+		return;
+	log_state.warned_at = clock_ms();
+	n = snprintf(text, sizeof text, "weir[%d]: the error log takes no "
+	    "lines: %s\n", (int)getpid(), strerror(log_state.why));
+	if (write(STDERR_FILENO, text, (size_t)n) < 0)
+		return;
+}
+
+/*
+ * False: it did not go as a whole. The stream we were started with is shared,
+ * so that O_NONBLOCK is not ours to set: a pipe that nobody empties is asked
+ * first, and has room for a line if it has any (pipe(7), PIPE_BUF).
+ */
+static bool
+log_put(const char *line, size_t n)
+{
+	struct pollfd ask = { .fd = log_state.fd, .events = POLLOUT };
+	ssize_t done;
+
+	if (poll(&ask, 1, 0) == 0) {
+		log_state.why = EAGAIN;
+		return false;
+	}
+	do
+		done = write(log_state.fd, line, n);
+	while (done < 0 && errno == EINTR);
+	if (done == (ssize_t)n)
+		return true;
+	log_state.is_cut = log_state.is_cut || done > 0;
+	log_state.why = done < 0 ? errno : ENOSPC;
+	return false;
+}
+
+static void
+log_say_lost(void)
+{
+	char line[LINE_MAX_];
+	struct buf b = buf_fixed(line, sizeof line);
+
+	if (log_state.lost == log_state.said || (log_state.said_at != 0 &&
+	        clock_ms() - log_state.said_at < SAY_LOST_EVERY))
+		return;
+	log_head(&b, LOG_ERROR);
+	buf_printf(&b, "%llu lines of this log were lost: %s\n",
+	    (unsigned long long)(log_state.lost - log_state.said),
+	    strerror(log_state.why));
+	if (!log_put(line, b.n))
+		return;
+	log_state.said = log_state.lost;
+	log_state.said_at = clock_ms();
+}
+
+static void
+log_out(const char *line, size_t n)
+{
+	/* What comes next does not belong to the begin of what was cut. */
+	if (log_state.is_cut && log_put("\n", 1))
+		log_state.is_cut = false;
+	log_say_lost();
+	if (!log_state.is_cut && log_put(line, n))
+		return;
+	log_state.lost++;
+	log_warn_of_loss();
+}
+
 static void
 log_write(enum log_level level, const char *text)
 {
 	char line[LINE_MAX_ + 2];
 	struct buf b = buf_fixed(line, LINE_MAX_);
 	size_t head;
-	ssize_t done;
 
 	log_head(&b, level);
 	head = b.n;
@@ -173,11 +252,7 @@ log_write(enum log_level level, const char *text)
 		return;
 	}
 	line[b.n++] = '\n';
-	do
-		done = write(log_state.fd, line, b.n);
-	while (done < 0 && errno == EINTR);
-	if (done != (ssize_t)b.n)
-		log_state.lost++;
+	log_out(line, b.n);
 }
 
 static void PRINTF_LIKE(2, 0)

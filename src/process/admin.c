@@ -179,6 +179,8 @@ metrics_board(struct buf *b, const struct page_board *board)
 	metrics_value(b, "weir_worker_stuck_total", "counter",
 	    "Children whose loop stood still for longer than watchdog.",
 	    board->stuck);
+	metrics_value(b, "weir_error_log_lost_lines_total", "counter",
+	    "Lines that the error log did not take.", board->log_lost);
 	metrics_value(b, "weir_workers", "gauge", "Workers that accept.",
 	    board_count(board, false));
 	metrics_value(b, "weir_workers_draining", "gauge",

@@ -11,7 +11,7 @@
 /* MESSAGE(id, direction, payload) */
 #define MESSAGES \
 	MESSAGE(READY,       "child to master", "it serves") \
-	MESSAGE(BEAT,        "child to master", "its loop turns") \
+	MESSAGE(BEAT,        "child to master", "its loop turns; value: lines lost from the error log") \
 	MESSAGE(DRAIN,       "master to child", "finish what you have, then exit; value: ms") \
 	MESSAGE(STOP,        "master to child", "exit at once") \
 	MESSAGE(ERROR_LOG,   "master to child", "a descriptor for the error log") \

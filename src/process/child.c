@@ -150,7 +150,7 @@ child_on_beat(struct timer *t)
 {
 	struct child *c = CONTAINER_OF(t, struct child, beat);
 
-	channel_send(&c->channel, MESSAGE_BEAT, 0, NULL, 0, -1);
+	channel_send(&c->channel, MESSAGE_BEAT, log_lost(), NULL, 0, -1);
 	timer_start(c->loop, &c->beat, HEARTBEAT_EVERY);
 }
 

@@ -38,6 +38,7 @@ struct child_process {
 	uint64_t generation;
 	uint64_t started;  /* clock_ms */
 	uint64_t watchdog; /* ms */
+	uint64_t log_lost; /* lines, as far as the board knows */
 	struct heartbeat heart;
 	bool ready;
 	bool awaited; /* one of those that its generation starts with */
@@ -76,6 +77,17 @@ child_name(const struct child_process *c, char out[32])
 /* ---- messages ---------------------------------------------------------- */
 
 static void
+family_board_lost(struct family *f, uint64_t *known, uint64_t lost)
+{
+	if (lost <= *known)
+		return;
+	pages_write_begin(f->pages);
+	pages_board(f->pages)->log_lost += lost - *known;
+	pages_write_end(f->pages);
+	*known = lost;
+}
+
+static void
 child_on_message(struct channel *ch, const struct message *m, int fd)
 {
 	struct child_process *c = CONTAINER_OF(ch, struct child_process,
@@ -84,6 +96,8 @@ child_on_message(struct channel *ch, const struct message *m, int fd)
 
 	fd_close(&fd);
 	heartbeat_hear(&c->heart);
+	if (m->type == MESSAGE_BEAT)
+		family_board_lost(f, &c->log_lost, m->value);
 	if (m->type != MESSAGE_READY || c->ready)
 		return;
 	c->ready = true;
@@ -201,6 +215,7 @@ family_fork(struct family *f, enum page_role role, unsigned index,
 	c->index = index;
 	c->generation = f->config->generation->number;
 	c->started = clock_ms();
+	c->log_lost = log_lost(); /* which it inherits */
 	c->watchdog = f->config->root->watchdog;
 	heartbeat_start(&c->heart, c->watchdog > START_WITHIN ? c->watchdog :
 	    START_WITHIN);
@@ -564,6 +579,7 @@ family_on_look(struct timer *t)
 {
 	struct family *f = CONTAINER_OF(t, struct family, look);
 
+	family_board_lost(f, &f->log_lost, log_lost());
 	LIST_EACH(link, &f->children)
 		child_look(f, LIST_ITEM(link, struct child_process, link));
 	if (f->n > 0)

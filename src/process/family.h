@@ -37,6 +37,7 @@ struct family {
 	unsigned missing; /* to be forked by the respawn timer */
 	unsigned deaths;  /* quick ones in a row, for the back-off */
 	uint64_t last_death;
+	uint64_t log_lost; /* lines of the master, as far as the board knows */
 };
 
 void family_init(struct family *f, struct loop *l, struct pages *pages,

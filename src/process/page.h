@@ -36,6 +36,7 @@ struct page_board {
 	int64_t started;
 	uint64_t generation;
 	uint64_t reloads, reloads_failed, respawns, stuck;
+	uint64_t log_lost; /* lines of the error log, of all processes */
 	int64_t reloaded; /* wall seconds */
 	struct page_slot slots[PAGE_SLOTS];
 };

@@ -3,7 +3,9 @@
 
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stddef.h>
+#include <sys/resource.h>
 #include <cmocka.h>
 
 #define NOV_1994 784111777 /* Sun, 06 Nov 1994 08:49:37 GMT */
@@ -275,6 +277,80 @@ lines_that_cannot_be_written_are_counted(void **state)
 	close(full);
 }
 
+/* Of the lines that were written, the one that tells of others. */
+static bool
+tells_of(const char *lost)
+{
+	return strstr(written(), lost) != NULL;
+}
+
+static void
+lines_that_were_lost_are_told_of_once_in_a_minute(void **state)
+{
+	int full = open("/dev/full", O_WRONLY);
+
+	(void)state;
+	for (int round = 0; round < 2; round++) {
+		log_set_fd(full);
+		log_error("x");
+		log_error("y");
+		log_set_fd(pipe_fds[1]);
+		log_error("z");
+		assert_int_equal(tells_of("2 lines of this log were lost: "
+		    "No space left on device\n"), round == 0);
+		log_error("z");
+		assert_false(tells_of("lost"));
+	}
+	clock_fake_advance(SAY_LOST_EVERY);
+	log_error("z");
+	assert_true(tells_of("error weir["));
+	log_error("z");
+	assert_false(tells_of("lost"));
+	assert_int_equal(log_state.said, 4);
+	close(full);
+}
+
+/* As on a disk that has room for half a line, and then for more. */
+static void
+what_follows_a_line_that_was_cut_begins_a_line(void **state)
+{
+	struct rlimit old, few = { 70, RLIM_INFINITY };
+	char text[4096] = "";
+	FILE *file = tmpfile();
+
+	(void)state;
+	getrlimit(RLIMIT_FSIZE, &old);
+	few.rlim_max = old.rlim_max;
+	signal(SIGXFSZ, SIG_IGN);
+	log_set_fd(fileno(file));
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &few), 0);
+	log_error("a line that is longer than that, of which a part is there");
+	assert_int_equal(log_lost(), 1);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	log_error("the next");
+	assert_true(pread(fileno(file), text, sizeof text - 1, 0) > 70);
+	assert_int_equal(text[70], '\n');
+	assert_non_null(strstr(text + 71, "1 lines of this log were lost"));
+	assert_non_null(strstr(text + 71, ": the next\n"));
+	fclose(file);
+}
+
+/* A pipe as a shell makes it: writing would wait. */
+static void
+a_full_pipe_that_blocks_is_not_waited_for(void **state)
+{
+	char page[4096] = "";
+
+	(void)state;
+	while (write(pipe_fds[1], page, sizeof page) > 0)
+		continue;
+	assert_int_equal(fcntl(pipe_fds[1], F_SETFL, 0), 0);
+	alarm(10);
+	log_error("x");
+	alarm(0);
+	assert_int_equal(log_lost(), 1);
+}
+
 static void
 a_full_pipe_is_not_waited_for(void **state)
 {
@@ -365,6 +441,9 @@ main(void)
 		TEST(the_journal_gets_priorities_instead_of_dates),
 		TEST(only_the_descriptor_of_the_journal_is_the_journal),
 		TEST(lines_that_cannot_be_written_are_counted),
+		TEST(lines_that_were_lost_are_told_of_once_in_a_minute),
+		TEST(what_follows_a_line_that_was_cut_begins_a_line),
+		TEST(a_full_pipe_that_blocks_is_not_waited_for),
 		TEST(a_full_pipe_is_not_waited_for),
 		TEST(the_last_lines_are_kept_whatever_their_level),
 		TEST(kept_lines_are_cut),
