@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 struct files_conf {
 	char *root;
@@ -88,21 +89,27 @@ files_item_pos(const struct files_conf *c, const struct conf_list *l, size_t i)
 	return l->pos != NULL ? l->pos[i] : conf_pos_of(c, l);
 }
 
-/* A root that comes into being later is served then, so this only warns. */
+/* Workers may open nothing that was not there when they began. */
 static void
 files_check_root(struct conf_load *load, const struct files_conf *c)
 {
+	struct conf_pos pos = conf_pos_of(c, &c->root);
 	struct stat st;
 
-	if (stat(c->root, &st) != 0) {
-		if (errno == ENOENT)
-			conf_warning(load, conf_pos_of(c, &c->root),
-			    "missing-root", "the directory %s does not exist",
-			    c->root);
-	} else if (!S_ISDIR(st.st_mode)) {
-		conf_warning(load, conf_pos_of(c, &c->root), "missing-root",
-		    "%s is not a directory", c->root);
-	}
+	if (stat(c->root, &st) == 0 && !S_ISDIR(st.st_mode))
+		errno = ENOTDIR;
+	else if (access(c->root, X_OK) == 0)
+		return;
+	if (errno == ENOENT)
+		conf_error(load, pos, "missing-root",
+		    "the directory %s does not exist", c->root);
+	else if (errno == ENOTDIR)
+		conf_error(load, pos, "missing-root", "%s is not a directory",
+		    c->root);
+	else
+		conf_error(load, pos, "unreadable-root",
+		    "cannot enter the directory %s: %s", c->root,
+		    strerror(errno));
 }
 
 static bool

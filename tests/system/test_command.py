@@ -93,8 +93,8 @@ def test_test_as_json(weir):
 
 
 def test_strict_makes_warnings_fail(weir):
-    w = weir(SITE.replace("respond: {body: \"one\\n\"}",
-                          "files: /nonexistent"), start=False)
+    w = weir(SITE + '    upstreams: {idle: {servers: ["127.0.0.1:1"]}}\n',
+             start=False)
     assert w.command("-t").returncode == 0
     assert w.command("-t", "--strict").returncode == 1
 

@@ -19,6 +19,15 @@ def test_every_byte_arrives(weir):
     assert r.done == COUNT
 
 
+def test_every_byte_arrives_through_reloads(weir):
+    with Backend() as backend:
+        w = weir(transfers.SITE % backend.address)
+        storm, told = transfers.storm_of(w, None, SEED, every=0.1, kills=0)
+        r = Transfers(w, COUNT, SEED).run(storm)
+    assert (r.wrong, r.failed) == ([], [])
+    assert r.done == COUNT and told["reloads"] > 0
+
+
 def test_every_byte_arrives_or_the_client_knows(weir):
     with Backend() as backend:
         w = weir(transfers.SITE % backend.address)
