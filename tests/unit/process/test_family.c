@@ -280,7 +280,7 @@ a_start_may_take_longer_than_the_patience(void **state)
 }
 
 static void
-who_dies_while_the_others_start_is_replaced_when_they_serve(void **state)
+who_dies_during_a_start_is_replaced_when_all_serve(void **state)
 {
 	(void)state;
 	serve();
@@ -337,7 +337,7 @@ main(void)
 		TEST(who_cannot_be_killed_is_replaced_all_the_same),
 		TEST(who_drains_is_watched_too),
 		TEST(a_start_may_take_longer_than_the_patience),
-		TEST(who_dies_while_the_others_start_is_replaced_when_they_serve),
+		TEST(who_dies_during_a_start_is_replaced_when_all_serve),
 		TEST(a_replacement_does_not_count_twice),
 		TEST(after_a_drain_a_failed_start_leaves_nobody_to_replace),
 	};
