@@ -95,7 +95,7 @@ panic_at(const char *file, int line, const char *what)
 
 #define SIGNALS \
 	SIGNAL(SIGSEGV) SIGNAL(SIGBUS) SIGNAL(SIGILL) SIGNAL(SIGFPE) \
-	SIGNAL(SIGABRT)
+	SIGNAL(SIGABRT) SIGNAL(SIGSYS)
 
 /* strsignal(3) may allocate. */
 static const char *
@@ -117,7 +117,10 @@ panic_on_signal(int signo, siginfo_t *info, void *context)
 	(void)context;
 	/* Only what the kernel found has an address; what somebody sent has
 	 * his process id in its place. */
-	if (info->si_code > 0)
+	if (signo == SIGSYS && info->si_code > 0)
+		snprintf(text, sizeof text, "signal %d (SIGSYS): system call "
+		    "%d is forbidden", signo, info->si_syscall);
+	else if (info->si_code > 0)
 		snprintf(text, sizeof text, "signal %d (%s) at address %p",
 		    signo, panic_signal_name(signo), info->si_addr);
 	else if (info->si_code == SI_USER && info->si_pid != getpid())

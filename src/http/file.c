@@ -149,6 +149,25 @@ place_open(const struct file_place *at, int root, enum file_open_mode mode,
 	return error;
 }
 
+/*
+ * Whether it was not its mode that kept it from us, of which alone access(2)
+ * tells, but the sandbox: it lets us read beneath roots as they were when we
+ * started, not what has taken their place since.
+ */
+static bool
+place_is_confined(const struct file_place *at, int root,
+    enum file_open_mode mode)
+{
+	int fd = file_open_beneath(root, at->path, O_PATH, at->symlinks, mode);
+	bool is_permitted;
+
+	if (fd < 0)
+		return false;
+	is_permitted = faccessat(fd, "", R_OK, AT_EMPTY_PATH) == 0;
+	close(fd);
+	return is_permitted;
+}
+
 /* ---- reading ----------------------------------------------------------- */
 
 /* All of it: 0 or errno; EAGAIN in cached mode when the disk is needed. */
@@ -269,14 +288,14 @@ file_read(const struct file_place *at, int fd, const struct stat *st,
 /* ---- looking ----------------------------------------------------------- */
 
 static enum file_look
-look_failed(const struct file *known, int error, enum file_open_mode mode,
-    struct file **out)
+look_failed(const struct file *known, int error, enum file_kind kind,
+    enum file_open_mode mode, struct file **out)
 {
 	if (error == EAGAIN && mode == FILE_OPEN_CACHED)
 		return FILE_LOOK_BLOCKS;
-	if (known != NULL && known->error == error)
+	if (known != NULL && known->error == error && known->kind == kind)
 		return FILE_LOOK_SAME;
-	*out = file_new(file_kind_of_error(error), error, 0);
+	*out = file_new(kind, error, 0);
 	return FILE_LOOK_NEW;
 }
 
@@ -284,6 +303,7 @@ static enum file_look
 look_beneath(const struct file_place *at, int root, const struct file *known,
     enum file_open_mode mode, struct file **out)
 {
+	enum file_kind kind;
 	struct stat st;
 	int fd = -1;
 	int error = place_stat(at, root, mode, &st);
@@ -302,8 +322,12 @@ look_beneath(const struct file_place *at, int root, const struct file *known,
 		error = place_open(at, root, mode, &st, &fd);
 	if (error == 0)
 		error = file_read(at, fd, &st, mode, out);
-	return error == 0 ? FILE_LOOK_NEW :
-	    look_failed(known, error, mode, out);
+	if (error == 0)
+		return FILE_LOOK_NEW;
+	kind = file_kind_of_error(error);
+	if (error == EACCES && place_is_confined(at, root, mode))
+		kind = FILE_CONFINED;
+	return look_failed(known, error, kind, mode, out);
 }
 
 enum file_look
@@ -314,7 +338,8 @@ file_look(const struct file_place *at, const struct file *known,
 	int root = file_open_root(at->root, mode);
 
 	if (root < 0)
-		return look_failed(known, errno, mode, out);
+		return look_failed(known, errno, file_kind_of_error(errno),
+		    mode, out);
 	found = look_beneath(at, root, known, mode, out);
 	close(root);
 	return found;

@@ -23,6 +23,7 @@ enum file_kind {
 	FILE_DIRECTORY,
 	FILE_MISSING,   /* 404; also fifos, sockets and devices */
 	FILE_FORBIDDEN, /* 403: no permission, or out of the root */
+	FILE_CONFINED,  /* 503: permitted, but kept from us by the sandbox */
 	FILE_FAILED     /* 503: too many open files, a broken disk */
 };
 

@@ -78,6 +78,17 @@ grow(struct arena *a, void *items, size_t n, size_t *cap, size_t size)
 	return more;
 }
 
+void
+generation_reads(struct generation *g, const char *path)
+{
+	/* Many routes have the same root, mostly one after another. */
+	if (g->n_reads > 0 && strcmp(g->reads[g->n_reads - 1], path) == 0)
+		return;
+	g->reads = grow(g->arena, g->reads, g->n_reads, &g->cap_reads,
+	    sizeof *g->reads);
+	g->reads[g->n_reads++] = path;
+}
+
 static const struct plan *
 compile_plan(void *arg, struct route_conf *leaf)
 {

@@ -18,6 +18,8 @@ struct generation {
 	size_t n_endpoints;
 	struct log_file **log_files; /* http/log_file.h */
 	size_t n_log_files;
+	const char **reads; /* generation_reads */
+	size_t n_reads, cap_reads;
 	/* What modules share in this generation: by module index, made in
 	 * prepare (upstream groups, log files). */
 	void *shared[MODULE_MAX];
@@ -41,6 +43,9 @@ struct generation *generation_new(struct arena *a, uint64_t number);
  * Mistakes are diagnostics of LOAD; the caller looks at conf_errors. */
 void generation_compile(struct generation *g, struct conf_load *load,
     const struct generation_input *in);
+/* In prepare: children of G open files beneath PATH while they run. What
+ * nobody says this of, the sandbox keeps from them. */
+void generation_reads(struct generation *g, const char *path);
 struct generation *generation_ref(struct generation *g);
 void generation_unref(struct generation *g); /* ends the arena at the last */
 

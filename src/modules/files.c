@@ -37,8 +37,10 @@ static const char *const files_symlinks[] = {
 static const struct conf_field files_fields[] = {
 	KEY_PATH(files_conf, root, .flags = CONF_REQUIRED,
 	    .doc = "The directory that requests are looked up in. It may be a "
-	    "symbolic link; when it is switched to another directory, that is "
-	    "noticed within a second.",
+	    "symbolic link; when it is switched to a directory beside the one "
+	    "it led to, that is noticed within a second. Any other directory "
+	    "that takes its place is answered with 503 until a reload: see "
+	    "sandbox.",
 	    .example = "/srv/www"),
 	KEY_LIST(files_conf, index, conf_type_str, .dflt = "[index.html]",
 	    .doc = "The names of the file that stands for a directory; the "
@@ -58,7 +60,9 @@ static const struct conf_field files_fields[] = {
 	KEY_CHOICE(files_conf, symlinks, files_symlinks, .dflt = "inside",
 	    .doc = "Which symbolic links below the root are followed: none; "
 	    "those with a relative target that stays beneath the root; or all, "
-	    "wherever they lead. What is not followed is answered with 403."),
+	    "wherever they lead. What is not followed is answered with 403. "
+	    "With always, the sandbox lets workers read any file that their "
+	    "user may read."),
 	KEY_END
 };
 
@@ -210,8 +214,10 @@ files_prepare(struct conf_load *load, struct generation *g, void *conf)
 {
 	struct files_conf *c = conf;
 
-	(void)g;
 	files_check_root(load, c);
+	/* Where links may lead anywhere, anything may have to be read. */
+	generation_reads(g, c->symlinks == FILE_SYMLINKS_ALWAYS ? "/" :
+	    c->root);
 	files_check_index(load, c);
 	files_check_try(load, c);
 	c->place = (struct file_root){
@@ -323,9 +329,16 @@ walk_find(struct walk *w, struct file_cache *cache)
 /* ---- answers ----------------------------------------------------------- */
 
 static enum verdict
-files_reply_error(struct txn *t, const struct file *f)
+files_reply_error(struct txn *t, const struct files_conf *c,
+    const struct file *f)
 {
 	switch (f->kind) {
+	case FILE_CONFINED:
+		txn_fail(t, 503, "file_confined", "the kernel keeps this "
+		    "process from a file that its user may read: %s is not "
+		    "the directory that it was at the last reload; reload",
+		    c->root);
+		break;
 	case FILE_REGULAR:
 	case FILE_MISSING:
 		txn_reply_error(t, 404);
@@ -401,8 +414,9 @@ walk_answer(struct walk *w, enum verdict *out)
 		        server_stats(t->server, MODULE_files));
 		return true;
 	}
-	if (f->kind == FILE_FORBIDDEN || f->kind == FILE_FAILED) {
-		*out = files_reply_error(t, f);
+	if (f->kind == FILE_FORBIDDEN || f->kind == FILE_CONFINED ||
+	    f->kind == FILE_FAILED) {
+		*out = files_reply_error(t, w->conf, f);
 		return true;
 	}
 	if (walk_is_directory(w) && w->index < w->conf->index.n) {
@@ -416,7 +430,7 @@ walk_answer(struct walk *w, enum verdict *out)
 	}
 	*out = f->kind == FILE_DIRECTORY && !walk_is_directory(w) &&
 	    str_eq(w->name, t->req.path) ? files_reply_slash(t) :
-	    files_reply_error(t, f);
+	    files_reply_error(t, w->conf, f);
 	return true;
 }
 

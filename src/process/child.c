@@ -197,6 +197,17 @@ child_open(struct child *c, struct err *e)
 	return true;
 }
 
+/* Before a thread is made, since what was given up is inherited. */
+static bool
+child_confine(const struct child_setup *s, struct err *e)
+{
+	const struct generation *g = s->config->generation;
+
+	return sandbox_enter(s->identity, s->master, e) &&
+	    (!s->config->root->sandbox ||
+	    sandbox_confine(g->reads, g->n_reads, e));
+}
+
 static int
 child_run(const struct child_setup *setup, const char *role,
     bool (*listen)(struct child *c, struct err *e))
@@ -215,8 +226,8 @@ child_run(const struct child_setup *setup, const char *role,
 	(void)prctl(PR_SET_NAME, role);
 	panic_add_reporter(child_report, &c);
 	pages_own(setup->pages, setup->slot);
-	if (!sandbox_enter(setup->identity, setup->master, &e) ||
-	    !child_open(&c, &e) || !listen(&c, &e)) {
+	if (!child_confine(setup, &e) || !child_open(&c, &e) ||
+	    !listen(&c, &e)) {
 		log_crit("cannot start: %s", e.text);
 		return 3;
 	}

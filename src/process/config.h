@@ -21,6 +21,7 @@ struct root_conf {
 	char *user, *group;
 	int64_t workers; /* 0: one per CPU */
 	int64_t threads;
+	bool sandbox;
 	char *pid_file; /* NULL: none */
 	uint64_t shutdown_timeout; /* ms */
 	uint64_t watchdog;         /* ms */

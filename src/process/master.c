@@ -314,6 +314,19 @@ master_print_addresses(const struct master *m)
 		log_notice("admin endpoint on %s", m->config.admin->text);
 }
 
+/* With every generation: that is when it is decided. */
+static void
+master_print_sandbox(const struct master *m)
+{
+	bool is_whole;
+	const char *text = sandbox_describe(&is_whole);
+
+	if (!m->config.root->sandbox)
+		log_notice("workers are not confined: sandbox is off");
+	else
+		log_line(is_whole ? LOG_INFO : LOG_NOTICE, "%s", text);
+}
+
 static void
 master_on_ready(void *arg, uint64_t generation)
 {
@@ -342,6 +355,7 @@ master_on_ready(void *arg, uint64_t generation)
 	snprintf(text, sizeof text, "generation %llu serves with %u workers",
 	    (unsigned long long)generation, config_workers(m->config.root));
 	log_notice("%s", text);
+	master_print_sandbox(m);
 	if (first) {
 		master_print_addresses(m);
 		master_board(m, false, false);
@@ -632,6 +646,8 @@ master_prepare(struct master *m, struct err *e)
 	};
 	const char *inherited = getenv(UPGRADE_SOCKETS);
 
+	if (m->config.root->sandbox && !sandbox_forbid_dumps(e))
+		return false;
 	m->sockets = listen_set_new();
 	if (!listen_set_adopt(m->sockets, inherited, e))
 		return false;

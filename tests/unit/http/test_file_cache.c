@@ -27,7 +27,8 @@ scripted_look(const struct file_place *at, const struct file *known,
 	if (disk_is_needed && mode == FILE_OPEN_CACHED)
 		return FILE_LOOK_BLOCKS;
 	if (look_error != 0)
-		return look_failed(known, look_error, mode, out);
+		return look_failed(known, look_error,
+		    file_kind_of_error(look_error), mode, out);
 	/* Else the disk may be needed, where files were never looked at. */
 	return file_look(at, known, FILE_OPEN_ANY, out);
 }

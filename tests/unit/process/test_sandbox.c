@@ -2,6 +2,7 @@
  * of it; as anybody else what is left of it. */
 #include "process/sandbox.c"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -84,10 +85,53 @@ check_prctl(const struct identity *id)
 }
 
 static int
+check_capabilities(const struct identity *id)
+{
+	struct __user_cap_header_struct head = {
+		.version = _LINUX_CAPABILITY_VERSION_3
+	};
+	struct __user_cap_data_struct data[2];
+
+	(void)id;
+	if (syscall(SYS_capget, &head, data) != 0)
+		return 1;
+	for (int i = 0; i < 2; i++)
+		if (data[i].effective != 0 || data[i].permitted != 0)
+			return 2;
+	/* Bit by bit, the ambient ones: NET_BIND_SERVICE is number 10. */
+	return prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, 10, 0, 0) != 0;
+}
+
+/* After the walls are up: PATHS is /usr only. */
+static bool
+confine(void)
+{
+	const char *paths[] = { "/usr" };
+	struct err e;
+
+	return sandbox_confine(paths, COUNT_OF(paths), &e);
+}
+
+static int
 check_not_dumpable(const struct identity *id)
 {
 	(void)id;
-	return prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 0;
+	return !confine() || prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 0;
+}
+
+static int
+check_confined(const struct identity *id)
+{
+	(void)id;
+	if (!confine())
+		return 1;
+	if (open("/usr", O_RDONLY | O_DIRECTORY) < 0)
+		return 2;
+	if (open("/etc/passwd", O_RDONLY) >= 0 || errno != EACCES)
+		return 3;
+	if (fork() >= 0 || errno != ENOSYS)
+		return 4;
+	return 0;
 }
 
 static int
@@ -184,14 +228,49 @@ no_new_rights_and_no_life_without_a_master(void **state)
 }
 
 static void
-a_child_that_was_root_leaves_no_core_to_others(void **state)
+a_child_has_no_capability_whoever_it_is(void **state)
 {
-	struct identity id;
+	struct identity id = identity_of("root", NULL);
 
 	(void)state;
+	assert_int_equal(inside(&id, check_capabilities), 0);
+	id.change = false;
+	assert_int_equal(inside(&id, check_capabilities), 0);
+	AS_ROOT();
+	id = identity_of("nobody", NULL);
+	assert_int_equal(inside(&id, check_capabilities), 0);
+}
+
+static void
+a_child_leaves_no_core(void **state)
+{
+	struct identity id = identity_of("root", NULL);
+
+	(void)state;
+	if (IS_SANITIZED)
+		skip();
+	id.change = false;
+	assert_int_equal(inside(&id, check_not_dumpable), 0);
 	AS_ROOT();
 	id = identity_of("nobody", NULL);
 	assert_int_equal(inside(&id, check_not_dumpable), 0);
+}
+
+static void
+a_confined_child_reads_its_roots_only_and_stays_one(void **state)
+{
+	struct identity id = identity_of("root", NULL);
+	bool is_whole;
+
+	(void)state;
+	(void)sandbox_describe(&is_whole);
+	if (!is_whole)
+		skip();
+	id.change = false;
+	assert_int_equal(inside(&id, check_confined), 0);
+	AS_ROOT();
+	id = identity_of("nobody", NULL);
+	assert_int_equal(inside(&id, check_confined), 0);
 }
 
 static void
@@ -261,8 +340,10 @@ main(void)
 		cmocka_unit_test(who_does_not_exist_is_refused_by_name),
 		cmocka_unit_test(whoever_is_not_root_stays_who_they_are),
 		cmocka_unit_test(no_new_rights_and_no_life_without_a_master),
+		cmocka_unit_test(a_child_has_no_capability_whoever_it_is),
+		cmocka_unit_test(a_child_leaves_no_core),
 		cmocka_unit_test(
-		    a_child_that_was_root_leaves_no_core_to_others),
+		    a_confined_child_reads_its_roots_only_and_stays_one),
 		cmocka_unit_test(the_limit_of_files_is_raised),
 		cmocka_unit_test(an_orphan_does_not_start),
 		cmocka_unit_test(who_may_not_change_users_must_not_run)
