@@ -12,6 +12,7 @@
 
 #include <config.h>
 
+#include <fcntl.h>
 #include <getopt.h>
 #include <openssl/crypto.h>
 #include <pcre2.h>
@@ -113,7 +114,9 @@ config_is_there(const struct options *o, bool is_default)
 {
 	struct err e;
 
-	if (access(o->config, R_OK) == 0)
+	/* As we are, with the power to read that we may have without being
+	 * root; plain access(2) would leave that out. */
+	if (faccessat(AT_FDCWD, o->config, R_OK, AT_EACCESS) == 0)
 		return true;
 	err_sys(&e, "cannot read the configuration %s", o->config);
 	fprintf(stderr, "weir: %s%s\n", e.text,

@@ -131,9 +131,9 @@ static const struct conf_field root_fields[] = {
 	    .doc = "Whether the kernel confines workers and the scout to what "
 	           "they need: no new programs and few system calls (seccomp), "
 	           "no files but those beneath the roots that are served, as "
-	           "they were at the last reload (Landlock), and no core "
-	           "dumps, also of the master. What the kernel does not have is "
-	           "left out, and the log says so."),
+	           "they were at the last reload (Landlock). Nobody "
+	           "leaves a core dump, the master included. What the kernel "
+	           "does not have is left out, and the log says so."),
 	KEY_PATH(root_conf, pid_file,
 	    .doc = "File that the master writes its process id to; `weir -s` "
 	           "finds the master by it.",
