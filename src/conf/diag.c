@@ -68,6 +68,17 @@ diag_is_beyond_cut(const struct conf_load *load, struct conf_pos pos)
 	    (pos.line == cut.line && pos.column >= cut.column));
 }
 
+static const char *
+diag_text(struct conf_load *load, const char *fmt, va_list ap)
+{
+	const char *text = arena_vprintf(load->arena, fmt, ap);
+
+	if (load->secrets == NULL)
+		return text;
+	return arena_str(load->arena,
+	    secret_veil(load, str_from(text))).p;
+}
+
 bool
 diag_is_full(const struct conf_load *load)
 {
@@ -92,7 +103,7 @@ conf_error(struct conf_load *load, struct conf_pos pos, const char *code,
 	va_start(ap, fmt);
 	diag_add(load, (struct diag){
 		.pos = pos, .code = code, .is_error = true,
-		.text = arena_vprintf(load->arena, fmt, ap)
+		.text = diag_text(load, fmt, ap)
 	});
 	va_end(ap);
 }
@@ -106,7 +117,7 @@ conf_warning(struct conf_load *load, struct conf_pos pos, const char *code,
 	va_start(ap, fmt);
 	diag_add(load, (struct diag){
 		.pos = pos, .code = code, .is_error = false,
-		.text = arena_vprintf(load->arena, fmt, ap)
+		.text = diag_text(load, fmt, ap)
 	});
 	va_end(ap);
 }

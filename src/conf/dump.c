@@ -166,7 +166,7 @@ dump_scalar(struct dump *d, struct buf *b, const struct conf_field *row,
 		row->type->format(&plain, value);
 	else if (text != NULL)
 		buf_z(&plain, text);
-	dump_word(b, buf_view(&plain));
+	dump_word(b, secret_veil(d->load, buf_view(&plain)));
 }
 
 static void

@@ -105,6 +105,7 @@ interpolate_file(struct interpolation *in, struct str inner)
 		text.n--;
 	if (str_has_suffix(text, STR("\r")))
 		text.n--;
+	secret_note(load, path, text);
 	return interpolate_put(in, "file", inner, text);
 }
 

@@ -48,6 +48,7 @@ struct conf_load {
 	/* The row whose block is written short, `listen: 80`: messages speak of
 	 * what stands in the file. NULL: none. */
 	const struct conf_field *short_for;
+	struct secret *secrets;
 };
 
 /* Adds a file; its index. */
@@ -79,6 +80,11 @@ bool interpolate(struct conf_load *load, const struct node *node,
     struct str *out);
 /* Whether there is something to put in. */
 bool interpolate_wants(struct str text);
+
+/* VALUE came from the file PATH and is not to be shown. */
+void secret_note(struct conf_load *load, const char *path, struct str value);
+/* TEXT, with ${file:PATH} in place of what came from there. */
+struct str secret_veil(const struct conf_load *load, struct str text);
 
 /* ---- rows -------------------------------------------------------------- */
 

@@ -91,11 +91,36 @@ interpolate_says_what_is_wrong(void **state)
 	    "1:10: \"version\": expected a whole number, found \"corner\"");
 }
 
+/* A secret is used and never shown, whoever asks: the one who looks at the
+ * effective configuration, or the one who reads what is wrong with it. */
+static void
+interpolate_shows_no_file(void **state)
+{
+	const char *files[] = {
+		"/c/shop.yaml", "name: a ${file:token}, ${file:token}!\n"
+		    "capacity: ${file:token}\nlog: ${file:short}\n",
+		"/c/token", "hush-hush\n", "/c/short", "log", NULL
+	};
+	struct run r = run_files(files);
+	const char *dump = run_dump(&r), *said = run_messages(&r);
+
+	(void)state;
+	assert_string_equal(r.shop->name, "a hush-hush, hush-hush!");
+	assert_non_null(strstr(said, "${file:/c/token}"));
+	assert_null(strstr(said, "hush"));
+	assert_null(strstr(dump, "hush"));
+	assert_non_null(strstr(dump,
+	    "name: \"a ${file:/c/token}, ${file:/c/token}!\""));
+	assert_non_null(strstr(dump, "log: /c/log"));
+	run_end(&r);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(interpolate_puts_values_in),
+		cmocka_unit_test(interpolate_shows_no_file),
 		cmocka_unit_test(interpolate_cannot_change_structure),
 		cmocka_unit_test(interpolate_leaves_the_rest),
 		cmocka_unit_test(interpolate_works_in_every_type),

@@ -300,6 +300,39 @@ its_threads_are_under_it_as_well(void **state)
 	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
 }
 
+/* What it says to the pipe that takes its stderr. */
+static void
+the_crash_report_names_the_call(void **state)
+{
+	char report[4096] = "", expected[64];
+	size_t at = 0;
+	ssize_t n;
+	int fds[2], status;
+	pid_t child;
+
+	(void)state;
+	IF_THERE();
+	assert_int_equal(pipe(fds), 0);
+	child = fork();
+	if (child == 0) {
+		dup2(fds[1], STDERR_FILENO);
+		panic_catch_signals();
+		(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+		_exit(syscall_filter_enter(NULL) ? call_exec() : 100);
+	}
+	close(fds[1]);
+	while (at < sizeof report - 1 &&
+	    (n = read(fds[0], report + at, sizeof report - 1 - at)) > 0)
+		at += (size_t)n;
+	close(fds[0]);
+	waitpid(child, &status, 0);
+	snprintf(expected, sizeof expected,
+	    "(SIGSYS): system call %d is forbidden", SYS_execve);
+	assert_non_null(strstr(report, expected));
+	assert_non_null(strstr(report, "backtrace:"));
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
+}
+
 static void
 without_no_new_privs_nobody_enters_who_is_not_root(void **state)
 {
@@ -327,6 +360,7 @@ main(void)
 		cmocka_unit_test(all_else_is_as_if_the_kernel_were_old),
 		cmocka_unit_test(what_only_an_intruder_tries_ends_the_process),
 		cmocka_unit_test(its_threads_are_under_it_as_well),
+		cmocka_unit_test(the_crash_report_names_the_call),
 		cmocka_unit_test(
 		    without_no_new_privs_nobody_enters_who_is_not_root)
 	};
