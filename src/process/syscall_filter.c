@@ -157,7 +157,8 @@ static const struct call filter_calls[] = {
 #ifdef __x86_64__
 	ANY(open), ANY(stat), ANY(lstat), ANY(access), ANY(readlink),
 	ANY(getdents), ANY(dup2), ANY(pipe), ANY(poll), ANY(select),
-	ANY(epoll_create), ANY(eventfd), ANY(time), ANY(arch_prctl),
+	ANY(epoll_create), ANY(eventfd), ANY(time), ANY(pause),
+	ANY(arch_prctl),
 #endif
 
 	TRAP(execve), TRAP(execveat), TRAP(ptrace), TRAP(process_vm_readv),
