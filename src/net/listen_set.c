@@ -394,6 +394,9 @@ listen_set_sweep(struct listen_set *s)
 		struct listen_entry *en = listen_entry_of(link);
 
 		if (!en->is_named) {
+			/* Whom we have it from may still serve there. */
+			if (en->is_inherited)
+				en->maker = 0;
 			listen_entry_end(en);
 			continue;
 		}
@@ -519,4 +522,38 @@ listen_set_adopt(struct listen_set *s, const char *text, struct err *e)
 			return false;
 	}
 	return listen_set_adopt_systemd(s, e);
+}
+
+char *
+listen_set_export_paths(struct listen_set *s, struct arena *a)
+{
+	struct buf b = buf_in(a);
+
+	LIST_EACH(link, &s->entries) {
+		struct listen_entry *en = listen_entry_of(link);
+
+		if (en->maker == getpid() && en->now.n > 0)
+			buf_printf(&b, "%s%d", b.n > 0 ? ";" : "",
+			    en->now.fds[0]);
+	}
+	buf_chr(&b, '\0');
+	return b.p;
+}
+
+void
+listen_set_adopt_paths(struct listen_set *s, const char *text)
+{
+	struct str rest = str_from(text), part;
+	uint64_t fd;
+
+	while (str_split(&rest, ';', &part)) {
+		if (!str_to_u64(part, &fd))
+			continue;
+		LIST_EACH(link, &s->entries) {
+			struct listen_entry *en = listen_entry_of(link);
+
+			if (en->now.n > 0 && en->now.fds[0] == (int)fd)
+				listen_entry_remember_path(en);
+		}
+	}
 }

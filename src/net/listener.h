@@ -59,6 +59,9 @@ void listen_set_rollback(struct listen_set *s);
  * addresses by getsockname. Also takes LISTEN_FDS of systemd. */
 char *listen_set_export(struct listen_set *s, struct arena *a);
 bool listen_set_adopt(struct listen_set *s, const char *text, struct err *e);
+/* Likewise, of unix sockets whose path is ours to remove; after adopting. */
+char *listen_set_export_paths(struct listen_set *s, struct arena *a);
+void listen_set_adopt_paths(struct listen_set *s, const char *text);
 
 /* In a worker: accepts on one descriptor. */
 struct listener;

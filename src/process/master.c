@@ -503,6 +503,7 @@ master_upgrade(struct master *m)
 		return;
 	}
 	a = arena_new();
+	setenv(UPGRADE_PATHS, listen_set_export_paths(m->sockets, a), 1);
 	if (upgrade_start(&m->upgrade, m->options->argv,
 	        listen_set_export(m->sockets, a), m->pid_file, &e)) {
 		log_notice("upgrading: the new binary is process %d",
@@ -511,6 +512,7 @@ master_upgrade(struct master *m)
 		log_error("upgrade failed: %s", e.text);
 		master_say(m, false, e.text);
 	}
+	unsetenv(UPGRADE_PATHS);
 	arena_end(a);
 }
 
@@ -652,6 +654,8 @@ master_prepare(struct master *m, struct err *e)
 	if (!listen_set_adopt(m->sockets, inherited, e))
 		return false;
 	unsetenv(UPGRADE_SOCKETS);
+	listen_set_adopt_paths(m->sockets, getenv(UPGRADE_PATHS));
+	unsetenv(UPGRADE_PATHS);
 	if (!master_open(m, &m->config, &m->identity, e))
 		return false;
 	if (!error_log_open(m->config.root->error_log, &m->identity, e))
@@ -708,7 +712,9 @@ master_clean_up(struct master *m)
 		pid_file_remove(m->pid_file, getpid());
 	if (m->signals != NULL)
 		signals_end(m->signals);
-	if (m->sockets != NULL && upgrade_is_running(&m->upgrade))
+	/* The paths belong to whoever stays. */
+	if (m->sockets != NULL && (upgrade_is_running(&m->upgrade) ||
+	        upgrade_is_successor()))
 		listen_set_hand_over(m->sockets);
 	else if (m->sockets != NULL)
 		listen_set_end(m->sockets);

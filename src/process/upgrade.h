@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #define UPGRADE_SOCKETS "WEIR_SOCKETS" /* "3;4;7" */
+#define UPGRADE_PATHS "WEIR_SOCKET_PATHS" /* those with paths to remove */
 #define UPGRADE_FROM "WEIR_UPGRADE_FROM" /* pid of the old master */
 
 struct upgrade {

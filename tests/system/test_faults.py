@@ -350,6 +350,28 @@ def test_unix_socket_on_which_somebody_answers_is_not_taken(weir):
     assert answers(path)
 
 
+def test_unix_socket_over_an_upgrade(weir):
+    """Whoever ends last removes the path."""
+    w = weir(UNIX)
+    path = w.dir / "s.sock"
+    w.process.send_signal(signal.SIGUSR2)
+    oldbin = w.dir / "weir.pid.oldbin"
+    wait_until(lambda: oldbin.exists() and (w.dir / "weir.pid").exists() and
+               w.log().count("serves with") == 2)
+    # The new one is sent away: the old one still serves there.
+    new = int((w.dir / "weir.pid").read_text())
+    os.kill(new, signal.SIGTERM)
+    w.wait_log("the new binary ended")
+    assert answers(path)
+    assert w.command("-s", "upgrade").returncode == 0
+    w.process.wait(10 * SLOW)
+    new = int((w.dir / "weir.pid").read_text())
+    assert answers(path)
+    os.kill(new, signal.SIGTERM)
+    wait_until(lambda: not path.exists())
+    assert not (w.dir / "admin.sock").exists()
+
+
 # ---- files that are not there
 
 
