@@ -16,7 +16,7 @@ def test_every_byte_arrives(weir):
         w = weir(transfers.SITE % backend.address)
         r = Transfers(w, COUNT, SEED).run()
     assert (r.wrong, r.failed) == ([], [])
-    assert r.done == COUNT
+    assert r.done == COUNT and r.resent == 0
 
 
 def test_every_byte_arrives_through_reloads(weir):
@@ -26,6 +26,7 @@ def test_every_byte_arrives_through_reloads(weir):
         r = Transfers(w, COUNT, SEED).run(storm)
     assert (r.wrong, r.failed) == ([], [])
     assert r.done == COUNT and told["reloads"] > 0
+    assert r.resent < COUNT / 20
 
 
 def test_every_byte_arrives_or_the_client_knows(weir):
@@ -34,8 +35,8 @@ def test_every_byte_arrives_or_the_client_knows(weir):
         storm, told = transfers.storm_of(w, lambda: transfers.workers_of(w),
                                          SEED, every=0.15)
         r = Transfers(w, COUNT, SEED).run(storm)
-        print("%d transfers, %d bytes, %d failures that were seen, %s" % (
-            r.done, r.bytes, len(r.failed), told))
+        print("%d transfers, %d bytes, %d failures that were seen, %d sent "
+              "again, %s" % (r.done, r.bytes, len(r.failed), r.resent, told))
         assert r.wrong == [], "seed %s" % SEED
         # A killed worker takes along what it had, and no more.
         assert r.done > COUNT / 2

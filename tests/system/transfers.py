@@ -150,12 +150,24 @@ def is_over(s):
     return bool(select.select([s], [], [], 0)[0])
 
 
+class Connection:
+    def __init__(self, s):
+        self.s, self.f = s, s.makefile("rb", 1 << 16)
+        self.served = 0         # transfers so far
+        self.is_begun = False   # an answer, which is not there as a whole
+
+    def close(self):
+        self.f.close()
+        self.s.close()
+
+
 class Transfers:
     def __init__(self, w, count, seed, clients=50, timeout=60):
         self.w, self.count, self.seed = w, count, seed
         self.clients, self.timeout = clients, timeout
         self.done = self.bytes = self.next = 0
         self.failed, self.wrong, self.again = [], [], []
+        self.resent, self.finished = 0, set()
         self.lock = threading.Lock()
 
     def run(self, storm=None):
@@ -186,7 +198,7 @@ class Transfers:
             batch = self.take(rng.choice([1, 1, 1, 2, 5]))
             if not batch:
                 break
-            if connection and (rng.random() < 0.2 or is_over(connection[0])):
+            if connection and (rng.random() < 0.2 or is_over(connection.s)):
                 connection = self.drop(connection)
             try:
                 connection = connection or self.connect(rng)
@@ -200,8 +212,7 @@ class Transfers:
                 self.wrong.append("%s: %s" % (list(batch), e))
                 connection = self.drop(connection)
             except (Visible, OSError, ValueError) as e:
-                with self.lock:
-                    self.failed.append("%s: %r" % (list(batch), e))
+                self.fail(connection, batch, e)
                 connection = self.drop(connection)
         self.drop(connection)
 
@@ -210,17 +221,32 @@ class Transfers:
         s = self.w.connect("port1" if tls else "port", self.timeout)
         if tls:
             s = ssl._create_unverified_context().wrap_socket(s)
-        return s, s.makefile("rb", 1 << 16)
+        return Connection(s)
 
     def drop(self, connection):
         if connection is not None:
-            connection[1].close()
-            connection[0].close()
+            connection.close()
+
+    def fail(self, connection, batch, e):
+        """The end of a kept connection may cross with the next request,
+        which is sent again then, as all of ours may be
+        (RFC 9112 section 9.3.1)."""
+        crossed = (connection is not None and connection.served > 0 and
+                   not connection.is_begun)
+        with self.lock:
+            left = [n for n in batch if n not in self.finished]
+            if crossed:
+                self.resent += len(left)
+                self.again += left
+            else:
+                self.failed.append("%s: %r" % (left, e))
 
     # -- one transfer
 
-    def head(self, f):
+    def head(self, connection):
+        f = connection.f
         line = f.readline()
+        connection.is_begun = line != b""
         fields = {}
         while True:
             field = f.readline()
@@ -257,25 +283,27 @@ class Transfers:
                 return data
             data += part
 
-    def finish(self, n):
+    def finish(self, connection, number, n):
+        connection.served += 1
+        connection.is_begun = False
         with self.lock:
+            self.finished.add(number)
             self.done += 1
             self.bytes += n
 
     def download(self, connection, batch, rng):
-        s, f = connection
         sizes = {n: size_of(rng) for n in batch}
-        s.sendall(b"".join(
+        connection.s.sendall(b"".join(
             b"GET /%s/%d/%d HTTP/1.1\r\nHost: x\r\n\r\n" %
             (rng.choice([b"c", b"l"]), n, sizes[n]) for n in batch))
         for n in batch:
-            fields = self.head(f)
-            data = self.body(f, fields)
+            fields = self.head(connection)
+            data = self.body(connection.f, fields)
             want = body_of(n, sizes[n])
             if hashlib.sha256(data).digest() != hashlib.sha256(want).digest():
                 raise Wrong("%d of %d bytes, of %s" % (
                     len(data), sizes[n], fields.get(b"x-number")))
-            self.finish(len(data))
+            self.finish(connection, n, len(data))
             # What was sent behind the last that is answered was not looked
             # at, and may be sent again (RFC 9112 section 9.6).
             if fields.get(b"connection") == b"close":
@@ -285,7 +313,7 @@ class Transfers:
         return False
 
     def upload(self, connection, n, rng):
-        s, f = connection
+        s = connection.s
         body = body_of(n, size_of(rng))
         if rng.random() < 0.5:
             s.sendall(b"PUT /%d HTTP/1.1\r\nHost: x\r\n"
@@ -295,13 +323,13 @@ class Transfers:
             s.sendall(b"PUT /%d HTTP/1.1\r\nHost: x\r\n"
                       b"Transfer-Encoding: chunked\r\n\r\n" % n)
             self.send_chunks(s, body, rng)
-        fields = self.head(f)
-        answer = bytes(self.body(f, fields))
+        fields = self.head(connection)
+        answer = bytes(self.body(connection.f, fields))
         want = b"%d %d %s" % (n, len(body),
                               hashlib.sha256(body).hexdigest().encode())
         if answer != want:
             raise Wrong("%r, not %r" % (answer, want))
-        self.finish(len(body))
+        self.finish(connection, n, len(body))
         return fields.get(b"connection") == b"close"
 
     def send_chunks(self, s, body, rng):
