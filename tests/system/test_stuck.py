@@ -109,7 +109,8 @@ def test_worker_stuck_in_a_callback_says_where(weir, tmp_path):
         recv_all(s)
     report = w.log()
     assert "is stuck: its loop has not turned for 3 s" in report
-    assert "its state is S (sleeping)" in report
+    # Confined, it may not even pause.
+    assert re.search(r"its state is [RS] \((running|sleeping)\)", report)
     assert "panic: signal 6 (SIGABRT) from process %d" % w.pid in report
     frames = report.partition("backtrace:\n")[2].partition("callback")[0]
     assert "hang.so(write" in frames

@@ -345,13 +345,14 @@ class Transfers:
 
 
 def storm_of(w, workers, seed, every, kills=0.3):
-    """HUP, and with that probability the death of a worker instead."""
+    """HUP, and with that probability the death of a worker instead, but for the
+    first."""
     rng = random.Random(seed)
     told = {"reloads": 0, "kills": 0}
 
     def storm():
         time.sleep(rng.uniform(0, 2 * every))
-        if rng.random() >= kills:
+        if told["reloads"] == 0 or rng.random() >= kills:
             w.process.send_signal(signal.SIGHUP)
             told["reloads"] += 1
             return
