@@ -29,6 +29,8 @@ SIZE = re.compile(rb"[0-9a-fA-F]{1,15}")
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
 NEXT = (b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 4\r\n\r\n"
         b"next")
+WEBSOCKET = (rb"\r\nupgrade: *websocket\r\n",
+             rb"\r\nconnection: *upgrade\r\n")
 SWITCH = (b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\n"
           b"Upgrade: websocket\r\n\r\n")
 
@@ -140,6 +142,8 @@ class Conversation:
         head = bytes(self.unread[:end])
         length = re.findall(rb"\r\ncontent-length: *(\d+)\r\n", head, re.I)
         coding = re.findall(rb"\r\ntransfer-encoding: *(.*?)\r\n", head, re.I)
+        if re.search(rb"\r\nexpect: *100-continue", head, re.I):
+            self.sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         if coding:
             end, body = self.chunks(end)
         else:
@@ -182,7 +186,7 @@ class Conversation:
             run.connections.append(self.number)
             if run.answer is not None:
                 self.answer(run)
-            elif re.search(rb"\r\nupgrade: ", head, re.I):
+            elif all(re.search(p, head, re.I) for p in WEBSOCKET):
                 self.sock.sendall(SWITCH)
                 self.tunnel()
             else:
