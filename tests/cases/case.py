@@ -22,7 +22,8 @@ A file is a list of cases, and a case is its lines in this order of meaning:
                      follows, whatever is sent). Without a word: another
                      response follows, or bytes of a tunnel. More words:
                      cut (the client can tell that the body is short),
-                     bodiless (it answers a HEAD)
+                     bodiless (it answers a HEAD), late (the reason to close
+                     comes behind it, so that it has no Connection: close)
     < closed         the end without a response
     <= text          the body of that response is exactly this
     <: Name: value   it has this field; all of that name are given
@@ -60,7 +61,7 @@ PLAIN = {"r": b"\r", "n": b"\n", "t": b"\t", "0": b"\0", "s": b" ",
          "\\": b"\\", "{": b"{", "}": b"}"}
 TOKEN = re.compile(r"\\x([0-9a-fA-F]{2})|\\([rnt0s\\{}])|(\{)|([^\\{}]+)")
 TIMES = re.compile(r"(.*)\*(\d+)", re.S)
-WORDS = {"kept", "closed", "cut", "bodiless"}
+WORDS = {"kept", "closed", "cut", "bodiless", "late"}
 DEFAULT_REQUEST = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 

@@ -50,6 +50,30 @@ def test_there_are_enough_cases():
     assert len(case.load("responses")) >= 80
 
 
+GOOD = "== a: b\n> GET / HTTP/1.1\n>\n< 200 kept\n| (nothing)\n"
+
+
+@pytest.mark.parametrize("old, new", [
+    ("== a: b", "== a:b"), ("== a: b", ""), ("> GET", "GET"),
+    ("HTTP/1.1", "HTTP/1.1 "), ("GET", "\\q"), ("GET", "\\x0"),
+    ("GET", "{GET}"), ("GET", "{GET*2"), ("GET", "G}"), ("GET", "G\tT"),
+    ("200", "20"), ("kept", "keep"), ("< 200 kept\n", ""), (" kept", ""),
+    ("| (nothing)\n", ""), ("| (nothing)", "! HTTP/1.1 200"),
+    ("| (nothing)", "| (nothing)\n" + GOOD.strip()),
+    (">\n", ">\n<= body\n"),
+])
+def test_notation_has_one_reading(old, new):
+    assert len(case.parse(GOOD, is_response=False)) == 1
+    assert old in GOOD
+    with pytest.raises(case.BadCase):
+        case.parse(GOOD.replace(old, new, 1), is_response=False)
+
+
+def test_escapes():
+    assert case.unescape(r"\r\n\t\0\s\\\{\}\xfF") == b"\r\n\t\0 \\{}\xff"
+    assert case.unescape("{a{b*2}\\}*3}") == b"abb}" * 3
+
+
 @pytest.mark.parametrize("c, mode", all_of("requests"))
 def test_request(w, c, mode):
     run = w.backend.begin()
