@@ -179,7 +179,7 @@ h1_new_exchange(struct h1 *h, const char *head, size_t n)
 /* Answers and closes: after a malformed head nothing that follows on the
  * connection can be trusted. */
 static void
-h1_refuse(struct h1 *h, struct txn *t, int status, const char *word)
+h1_refuse(struct h1 *h, struct txn *t, enum refusal why)
 {
 	static const struct h1_request nothing = { .content_length = -1 };
 
@@ -187,7 +187,7 @@ h1_refuse(struct h1 *h, struct txn *t, int status, const char *word)
 	/* There may be one nevertheless: it has to be read before close. */
 	h->x->body.ended = false;
 	t->res.close = true;
-	txn_refuse(t, status, word);
+	txn_refuse(t, why);
 }
 
 /* Host and an absolute target must name the same (RFC 9112 section 3.2). */
@@ -299,7 +299,7 @@ h1_begin(struct h1 *h, struct txn *t, struct str head)
 	if (refusal != H1_OK)
 		goto refused;
 	if (r.method == METHOD_TRACE) {
-		h1_refuse(h, t, 405, "trace");
+		h1_refuse(h, t, REFUSAL_TRACE);
 		return;
 	}
 	h1_body_init(&h->x->body, h, t, &r);
@@ -307,7 +307,7 @@ h1_begin(struct h1 *h, struct txn *t, struct str head)
 	return;
 
 refused:
-	h1_refuse(h, t, h1_refusal_status(refusal), h1_refusal_word(refusal));
+	h1_refuse(h, t, h1_refusal_row(refusal));
 }
 
 /* A whole head stands at P; N bytes are there in all. */
@@ -334,10 +334,10 @@ static void
 h1_refuse_large(struct h1 *h, const char *p, size_t n)
 {
 	bool in_line = memchr(p, '\n', n) == NULL;
-	enum h1_refusal why = in_line ? H1_LONG_TARGET : H1_LARGE_HEAD;
+	enum refusal why = in_line ? REFUSAL_LONG_TARGET : REFUSAL_LARGE_HEAD;
 	struct txn *t = h1_new_exchange(h, p, n < 256 ? n : 256);
 
-	h1_refuse(h, t, h1_refusal_status(why), h1_refusal_word(why));
+	h1_refuse(h, t, why);
 }
 
 /* Looks for a head in P..P+N. True: a transaction was begun. */
@@ -645,7 +645,7 @@ h1_on_timeout(struct conn *c)
 		}
 		t = h1_new_exchange(h, h->in.p + h->in.at,
 		    leftover_len(&h->in) < 256 ? leftover_len(&h->in) : 256);
-		h1_refuse(h, t, 408, "header_timeout");
+		h1_refuse(h, t, REFUSAL_HEADER_TIMEOUT);
 		h1_work(h);
 		return;
 	case H1_BUSY:
@@ -656,7 +656,7 @@ h1_on_timeout(struct conn *c)
 		}
 		/* Whoever reads the body is told, and answers 408. */
 		h->x->body.failed = true;
-		h->x->txn->reason = "body_timeout";
+		txn_note_refusal(h->x->txn, REFUSAL_BODY_TIMEOUT);
 		h->x->txn->res.close = true;
 		h->body_waiting = false;
 		flow_wake(&h->x->body.flow);

@@ -101,15 +101,31 @@ h1_body_settle(struct h1_body *b, size_t used)
 }
 
 static enum flow_status
-h1_body_fail(struct h1_body *b, const char *word)
+h1_body_fail(struct h1_body *b)
+{
+	b->failed = true;
+	b->h1->x->txn->res.close = true;
+	return FLOW_FAIL;
+}
+
+static enum flow_status
+h1_body_refuse(struct h1_body *b, enum refusal why)
 {
 	struct txn *t = b->h1->x->txn;
 
-	b->failed = true;
-	t->res.close = true;
 	if (t->reason == NULL)
-		t->reason = word;
-	return FLOW_FAIL;
+		txn_note_refusal(t, why);
+	return h1_body_fail(b);
+}
+
+static enum flow_status
+h1_body_lose(struct h1_body *b)
+{
+	struct txn *t = b->h1->x->txn;
+
+	if (t->reason == NULL)
+		t->reason = "client_left";
+	return h1_body_fail(b);
 }
 
 /* Finds content in what was filled: b->used bytes are gone through, the last
@@ -149,7 +165,7 @@ h1_body_decode(struct h1_body *b)
 		return FLOW_END;
 	case CHUNK_BAD:
 		h1_body_settle(b, b->src_n);
-		return h1_body_fail(b, "bad_chunk");
+		return h1_body_refuse(b, REFUSAL_BAD_CHUNK);
 	}
 	UNREACHABLE();
 }
@@ -181,11 +197,11 @@ h1_body_peek(struct flow *f, struct span *out)
 			return FLOW_WAIT;
 		case CONN_EOF:
 			if (b->kind != H1_BODY_RAW)
-				return h1_body_fail(b, "client_left");
+				return h1_body_lose(b);
 			b->ended = true;
 			return FLOW_END;
 		case CONN_FAILED:
-			return h1_body_fail(b, "client_left");
+			return h1_body_lose(b);
 		}
 		st = h1_body_decode(b);
 	} while (st == FLOW_WAIT);
@@ -194,7 +210,7 @@ h1_body_peek(struct flow *f, struct span *out)
 		return st;
 	if (b->max != 0 && b->total + b->data_n > b->max) {
 		h1_body_settle(b, b->src_n);
-		return h1_body_fail(b, "large_body");
+		return h1_body_refuse(b, REFUSAL_LARGE_BODY);
 	}
 	*out = (struct span){
 		.p = b->src + b->used - b->data_n, .n = b->data_n

@@ -19,34 +19,10 @@
 /* What a head can hold. */
 #define FIELDS_MAX 65000
 
-/* ---- refusals ---------------------------------------------------------- */
-
-static const struct {
-	int status;
-	const char *word, *text;
-} refusals[H1_REFUSAL_COUNT] = {
-#define REFUSE(name, status, word, text) [H1_##name] = {status, word, text},
-	H1_REFUSALS
-#undef REFUSE
-};
-
-int
-h1_refusal_status(enum h1_refusal r)
-{
-	return refusals[r].status;
-}
-
-const char *
-h1_refusal_word(enum h1_refusal r)
-{
-	return refusals[r].word;
-}
-
-const char *
-h1_refusal_text(enum h1_refusal r)
-{
-	return refusals[r].text;
-}
+/* A row for another place than a head would have come in between. */
+_Static_assert((int)H1_OK == (int)REFUSAL_NONE &&
+    (int)H1_BAD_STATUS == (int)REFUSAL_BAD_STATUS,
+    "the rows of heads are the first of refusal.def");
 
 /* ---- where a head ends ------------------------------------------------- */
 

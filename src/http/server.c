@@ -27,12 +27,14 @@ static const struct counter_row http_rows[] = {
 	COUNTER(http_stats, idle, COUNTER_GAUGE,
 	    "weir_http_connections_idle",
 	    "Client connections without a request."),
-	COUNTER(http_stats, refused, COUNTER_TOTAL,
-	    "weir_http_requests_refused_total",
-	    "Requests that were malformed or over a limit."),
-	COUNTER(http_stats, unrouted, COUNTER_TOTAL,
-	    "weir_http_requests_unrouted_total",
-	    "Requests that no site or route was for."),
+#define REFUSAL(name, nature, status, word, text) \
+	COUNTER_LABEL(http_stats, refused[REFUSAL_##name], COUNTER_TOTAL, \
+	    "weir_http_refused_total", "reason=\"" word "\"", \
+	    "Requests that were not served, by the word in the access log."),
+#define HEAD REFUSAL
+#include "http/refusal.def"
+#undef HEAD
+#undef REFUSAL
 	COUNTER(http_stats, cut, COUNTER_TOTAL,
 	    "weir_http_responses_cut_total",
 	    "Exchanges that ended before the response was complete."),

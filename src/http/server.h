@@ -8,6 +8,7 @@
 
 #include "base/list.h"
 #include "http/generation.h"
+#include "http/refusal.h"
 #include "net/net.h"
 
 #define STATUS_CLASSES 5
@@ -17,8 +18,7 @@ struct http_stats {
 	uint64_t responses[STATUS_CLASSES]; /* 1xx .. 5xx */
 	uint64_t in_flight; /* gauge: transactions */
 	uint64_t idle;      /* gauge: kept connections without a request */
-	uint64_t refused;   /* malformed or over a limit */
-	uint64_t unrouted;  /* no site or no route */
+	uint64_t refused[REFUSAL_COUNT];
 	uint64_t cut;       /* ended before the response was complete */
 };
 extern const struct counter_set http_counters;

@@ -21,6 +21,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+/* Lines of the error log a second for each reason. */
+#define REFUSAL_LINES 10
+
 struct txn *
 txn_new(struct server *s, const struct transport *tr, struct conn *c,
     void *carrier)
@@ -118,6 +121,31 @@ txn_choose_site(struct txn *t)
 	t->site = site_index_find(t->conn->endpoint->owner, t->req.host);
 }
 
+/* A limiter of its own for each reason: a flood of one must not hide another,
+ * which may be the one that matters. */
+void
+txn_note_refusal(struct txn *t, enum refusal why)
+{
+	static struct log_limit limits[REFUSAL_COUNT];
+	struct log_limit *limit = &limits[why];
+	struct http_stats *stats = t->server->stats;
+
+	limit->burst = REFUSAL_LINES;
+	stats->refused[why]++;
+	t->refusal = why;
+	t->reason = refusal_word(why);
+	log_limited(limit, LOG_INFO, "%s: refused with %d (%s), %s",
+	    refusal_text(why), refusal_status(why), refusal_word(why),
+	    txn_describe(t));
+}
+
+static void
+txn_reject(struct txn *t, enum refusal why)
+{
+	txn_note_refusal(t, why);
+	txn_answer(t, refusal_status(why));
+}
+
 void
 txn_begin(struct txn *t)
 {
@@ -125,43 +153,31 @@ txn_begin(struct txn *t)
 
 	t->server->stats->requests++;
 	if (t->site == NULL) {
-		t->server->stats->unrouted++;
-		t->reason = "no_site";
-		txn_answer(t, 421);
+		txn_reject(t, REFUSAL_NO_SITE);
 		return;
 	}
 
 	http = t->site->http;
 	if (http->max_body_size != 0 &&
 	    t->req.body->length > (int64_t)http->max_body_size) {
-		t->server->stats->refused++;
-		t->reason = "large_body";
 		t->res.close = true;
-		txn_answer(t, 413);
+		txn_reject(t, REFUSAL_LARGE_BODY);
 		return;
 	}
 
 	t->route = router_find(t->site->router, t);
 	if (t->route == NULL) {
-		t->server->stats->unrouted++;
-		t->reason = "no_route";
-		txn_answer(t, 404);
+		txn_reject(t, REFUSAL_NO_ROUTE);
 		return;
 	}
 	txn_follow(t, t->route->plan, 0);
 }
 
 void
-txn_refuse(struct txn *t, int status, const char *word)
+txn_refuse(struct txn *t, enum refusal why)
 {
-	static struct log_limit limit = LOG_LIMIT(10);
-
 	t->server->stats->requests++;
-	t->server->stats->refused++;
-	t->reason = word;
-	log_limited(&limit, LOG_INFO, "refused with %d (%s): %s", status, word,
-	    txn_describe(t));
-	txn_answer(t, status);
+	txn_reject(t, why);
 }
 
 void

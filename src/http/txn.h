@@ -14,6 +14,7 @@
 #include "event/loop.h"
 #include "http/head.h"
 #include "http/method.h"
+#include "http/refusal.h"
 #include "http/target.h"
 #include "net/conn.h"
 #include "net/flow.h"
@@ -138,6 +139,7 @@ struct txn {
 	uint64_t body_sent;
 	uint64_t request_bytes;
 	const char *reason;   /* stable word: why refused, failed or cut; or NULL */
+	enum refusal refusal; /* which one, if that was it */
 	struct upstream_report *upstream; /* NULL: not proxied */
 	struct str request_id; /* made when first asked for */
 	/* Called once when the transaction ends for whatever reason, before
@@ -160,8 +162,10 @@ void txn_choose_site(struct txn *t);
  * plan. The response may be ready (transport->send called) on return. */
 void txn_begin(struct txn *t);
 /* As txn_begin for a request that was refused before it had a route: answers
- * with the built-in page of STATUS; WORD is for the log. */
-void txn_refuse(struct txn *t, int status, const char *word);
+ * with the built-in page of WHY's status. */
+void txn_refuse(struct txn *t, enum refusal why);
+/* Counts and reports that T is refused; whoever reads its body answers. */
+void txn_note_refusal(struct txn *t, enum refusal why);
 /* Goes on after transport->resume; harmless when there was none. */
 void txn_continue(struct txn *t);
 /* The response was sent in full (OK) or the exchange ended early: runs cleanups

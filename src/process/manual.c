@@ -6,6 +6,7 @@
 #include "process/manual.h"
 
 #include "conf/load.h"
+#include "http/refusal.h"
 #include "http/template.h"
 #include "process/config.h"
 
@@ -97,6 +98,17 @@ static const char manual_variables[] =
     "says which.\n"
     ".Bl -tag -width Ds\n";
 
+static const char manual_reasons[] =
+    ".El\n"
+    ".Sh REASONS\n"
+    "A request that is refused leaves one word: as\n"
+    ".Va $reason\n"
+    "in the access log, in a line of the error log\n"
+    ".Pq of level info, ten a second for each word\n"
+    "and in the metric\n"
+    ".Ql weir_http_refused_total{reason=\"...\"} .\n"
+    ".Bl -tag -width Ds\n";
+
 static const char manual_tail[] =
     ".El\n"
     ".Sh FILES\n"
@@ -122,5 +134,7 @@ manual_print(struct buf *b)
 	buf_z(b, manual_variables);
 	for (const struct variable *v = variables; v->name != NULL; v++)
 		buf_printf(b, ".It Va $%s\n%s\n", v->name, v->doc);
+	buf_z(b, manual_reasons);
+	refusal_print_man(b);
 	buf_z(b, manual_tail);
 }

@@ -557,17 +557,6 @@ exchange_answer(struct exchange *x)
 	}
 }
 
-/* What a request whose body failed is answered with. */
-static int
-exchange_body_status(const char *reason)
-{
-	if (strcmp(reason, "large_body") == 0)
-		return 413;
-	if (strcmp(reason, "body_timeout") == 0)
-		return 408;
-	return 400;
-}
-
 static void
 exchange_refuse(struct exchange *x)
 {
@@ -578,7 +567,8 @@ exchange_refuse(struct exchange *x)
 	/* The body's own words are better than ours. */
 	if (x->cause == CAUSE_CLIENT && t->reason != NULL) {
 		word = t->reason;
-		status = exchange_body_status(word);
+		if (t->refusal != REFUSAL_NONE)
+			status = refusal_status(t->refusal);
 	}
 	txn_fail(t, status, word, "%s", exchange_sentence(x));
 }

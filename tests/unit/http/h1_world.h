@@ -207,16 +207,7 @@ pull_on_wake(void *arg)
 static inline int
 pull_status(const struct txn *t)
 {
-	static const struct { const char *word; int status; } failures[] = {
-		{ "large_body", 413 }, { "body_timeout", 408 },
-		{ "bad_chunk", 400 }, { "client_left", 400 },
-	};
-
-	for (size_t i = 0; i < sizeof failures / sizeof failures[0]; i++)
-		if (t->reason != NULL &&
-		    strcmp(t->reason, failures[i].word) == 0)
-			return failures[i].status;
-	return 500;
+	return t->refusal != REFUSAL_NONE ? refusal_status(t->refusal) : 400;
 }
 
 static inline enum verdict

@@ -343,7 +343,7 @@ h1_refuses_a_malformed_head_and_closes(void **state)
 	say(w, "GET /now HTTP/1.1\r\nHost : a\r\n\r\n" GET("/now"));
 	expect_refused(w, "HTTP/1.1 400 Bad Request|");
 	expect_log(w, "GET /now HTTP/1.1 400 blank_before_colon;");
-	assert_int_equal(w->stats.refused, 1);
+	assert_int_equal(w->stats.refused[REFUSAL_BLANK_BEFORE_COLON], 1);
 	world_end(w);
 }
 
@@ -634,7 +634,7 @@ h1_answers_421_to_a_host_that_nobody_has(void **state)
 	say(w, "GET /now HTTP/1.1\r\nHost: c\r\n\r\n");
 	assert_non_null(strstr(heard(w), "421 Misdirected Request|"));
 	expect_open(w);
-	assert_int_equal(w->stats.unrouted, 1);
+	assert_int_equal(w->stats.refused[REFUSAL_NO_SITE], 1);
 	world_end(w);
 }
 

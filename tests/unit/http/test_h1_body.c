@@ -464,7 +464,7 @@ body_over_its_limit_is_refused_unread(void **state)
 	expect_refused(w, "HTTP/1.1 413 ");
 	expect_log(w, "POST /pull HTTP/1.1 200 -;"
 	    "POST /pull HTTP/1.1 413 large_body;");
-	assert_int_equal(w->stats.refused, 1);
+	assert_int_equal(w->stats.refused[REFUSAL_LARGE_BODY], 1);
 	world_end(w);
 }
 

@@ -439,7 +439,7 @@ txn_without_a_route_meets_the_response_steps_of_its_site(void **state)
 	txn_begin(w->t);
 	expect(w, "h!");
 	assert_int_equal(w->t->res.status, 404);
-	assert_int_equal(w->stats.unrouted, 1);
+	assert_int_equal(w->stats.refused[REFUSAL_NO_ROUTE], 1);
 	txn_finish(w->t, CLOSE_DONE);
 	expect(w, "h!l");
 	assert_string_equal(w->t->reason, "no_route");
@@ -456,7 +456,7 @@ txn_without_a_site_meets_those_of_the_first(void **state)
 	expect(w, "h!");
 	assert_int_equal(w->t->res.status, 421);
 	assert_string_equal(w->t->reason, "no_site");
-	assert_int_equal(w->stats.unrouted, 1);
+	assert_int_equal(w->stats.refused[REFUSAL_NO_SITE], 1);
 }
 
 static void
@@ -464,13 +464,13 @@ txn_refused_meets_the_response_steps(void **state)
 {
 	struct world *w = *state;
 
-	txn_refuse(w->t, 400, "bad_field");
+	txn_refuse(w->t, REFUSAL_BAD_FIELD);
 	expect(w, "h!");
 	txn_finish(w->t, CLOSE_DONE);
 	expect(w, "h!l");
 	assert_int_equal(w->t->res.status, 400);
 	assert_string_equal(w->t->reason, "bad_field");
-	assert_int_equal(w->stats.refused, 1);
+	assert_int_equal(w->stats.refused[REFUSAL_BAD_FIELD], 1);
 	assert_int_equal(w->stats.requests, 1);
 	assert_int_equal(w->stats.responses[3], 1);
 	assert_int_equal(w->stats.cut, 0);
@@ -705,7 +705,7 @@ refuse_often(struct world *w)
 	for (int i = 0; i < 100; i++) {
 		finish(w, CLOSE_DONE);
 		request(w);
-		txn_refuse(w->t, 400, "bad_field");
+		txn_refuse(w->t, REFUSAL_BAD_FIELD);
 	}
 }
 
@@ -717,8 +717,8 @@ txn_refuse_does_not_flood_the_log(void **state)
 
 	clock_fake_advance(15000);
 	assert_int_equal(lines_of(refuse_often, w, text, sizeof text), 10);
-	assert_non_null(strstr(text, "refused with 400 (bad_field): "
-	    "\"GET /x HTTP/1.1\" from 192.0.2.7"));
+	assert_non_null(strstr(text, "a header field is malformed: refused "
+	    "with 400 (bad_field), \"GET /x HTTP/1.1\" from 192.0.2.7"));
 }
 
 /* ---- what is known of it ----------------------------------------------- */

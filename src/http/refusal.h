@@ -1,0 +1,32 @@
+/*
+ * Refusals: every reason for which a request is not served, with what each of
+ * them is called in the access log, the metrics, the error log and the manual.
+ */
+#ifndef HTTP_REFUSAL_H
+#define HTTP_REFUSAL_H
+
+#include "base/buf.h"
+
+#include <stdbool.h>
+
+enum refusal {
+	REFUSAL_NONE,
+#define HEAD(name, nature, status, word, text) REFUSAL_##name,
+#define REFUSAL(name, nature, status, word, text) REFUSAL_##name,
+#include "http/refusal.def"
+#undef HEAD
+#undef REFUSAL
+	REFUSAL_COUNT
+};
+
+int refusal_status(enum refusal r);
+/* Stable: people match on it. "ok" for REFUSAL_NONE. */
+const char *refusal_word(enum refusal r);
+const char *refusal_text(enum refusal r);
+/* Whether it is a limit that `mode: log` only reports. */
+bool refusal_is_policy(enum refusal r);
+
+/* The rows as an mdoc list, for weir.yaml(5). */
+void refusal_print_man(struct buf *b);
+
+#endif
