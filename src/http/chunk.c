@@ -39,6 +39,7 @@ void
 chunk_decoder_init(struct chunk_decoder *d)
 {
 	memset(d, 0, sizeof *d);
+	d->max_extension = EXTENSION_MAX;
 	d->state = SIZE;
 }
 
@@ -90,7 +91,7 @@ chunk_step_extension(struct chunk_decoder *d, char c)
 {
 	bool is_token = field_char_is(c, FIELD_CHAR_TOKEN);
 
-	if (++d->extension > EXTENSION_MAX)
+	if (++d->extension > d->max_extension)
 		return false;
 	switch ((enum chunk_state)d->state) {
 	case EXT_NAME:
@@ -291,6 +292,12 @@ chunk_decode(struct chunk_decoder *d, const char *p, size_t n, size_t *used,
 	}
 	*used = n;
 	return CHUNK_MORE;
+}
+
+bool
+chunk_is_overextended(const struct chunk_decoder *d)
+{
+	return d->state == BROKEN && d->extension > d->max_extension;
 }
 
 void

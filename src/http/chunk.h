@@ -18,6 +18,7 @@ enum chunk_status {
 struct chunk_decoder {
 	uint64_t left;      /* of the chunk that is being read */
 	uint32_t extension; /* bytes of extensions so far, all chunks */
+	uint32_t max_extension; /* how many there may be: 4 KiB unless set */
 	uint32_t trailer;   /* bytes of trailers so far */
 	uint8_t state;
 	uint8_t digits;     /* of the size that is being read */
@@ -33,11 +34,13 @@ void chunk_decoder_init(struct chunk_decoder *d);
  * are the LAST data->n of them, so that the caller may take fewer by calling
  * chunk_decoder_untake. Trailer fields are checked and added to TRAILERS
  * (copied to its arena) if that is not NULL; it is the same in every call.
- * Extensions above 4 KiB in all, trailers above 8 KiB or 128 fields are bad; so
+ * Extensions above their limit, trailers above 8 KiB or 128 fields are bad; so
  * are any bare LF, and trailers that would change framing, routing or rights.
  */
 enum chunk_status chunk_decode(struct chunk_decoder *d, const char *p,
     size_t n, size_t *used, struct str *data, struct head *trailers);
+/* Whether it was bad for more extensions than there may be. */
+bool chunk_is_overextended(const struct chunk_decoder *d);
 /* N bytes at the end of the last data were not taken after all and will be
  * given again. */
 void chunk_decoder_untake(struct chunk_decoder *d, size_t n);

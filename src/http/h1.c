@@ -164,9 +164,9 @@ h1_new_exchange(struct h1 *h, const char *head, size_t n)
 	h->conf = h1_head_conf(h);
 	t->carrier = h;
 	t->request_bytes = n;
-	t->req.line = str_slice(copy, 0, str_index(copy, '\r', 0));
-	if (t->req.line.n == copy.n)
-		t->req.line = str_slice(copy, 0, str_index(copy, '\n', 0));
+	t->req.line = str_slice(copy, 0, str_index(copy, '\n', 0));
+	t->req.line = str_slice(t->req.line, 0,
+	    str_index(t->req.line, '\r', 0));
 	t->req.is_https = conn_is_tls(&h->conn);
 	t->req.major = 1;
 	t->req.minor = 1;
@@ -274,13 +274,24 @@ h1_read_target(struct h1 *h, struct txn *t, const struct h1_request *r)
 	return H1_OK;
 }
 
+static bool
+h1_has_underscore(const struct head *head)
+{
+	HEAD_EACH(f, head)
+		if (f->id == FIELD_OTHER &&
+		    memchr(f->name.p, '_', f->name.n) != NULL)
+			return true;
+	return false;
+}
+
 static void
 h1_begin(struct h1 *h, struct txn *t, struct str head)
 {
 	const struct http_conf *conf = h1_conf(h);
 	struct h1_limits limits = {
 		.max_fields = (uint32_t)conf->max_headers,
-		.max_target = (uint32_t)conf->max_target_size
+		.max_target = (uint32_t)conf->max_target_size,
+		.bare_lf = conf->bare_lf == BARE_LF_ACCEPT
 	};
 	struct h1_request r;
 	enum h1_refusal refusal;
@@ -300,6 +311,11 @@ h1_begin(struct h1 *h, struct txn *t, struct str head)
 		goto refused;
 	if (r.method == METHOD_TRACE) {
 		h1_refuse(h, t, REFUSAL_TRACE);
+		return;
+	}
+	if (h1_conf(h)->underscores == UNDERSCORES_REFUSE &&
+	    h1_has_underscore(&t->req.head)) {
+		h1_refuse(h, t, REFUSAL_UNDERSCORE);
 		return;
 	}
 	h1_body_init(&h->x->body, h, t, &r);
@@ -359,7 +375,8 @@ h1_find_head(struct h1 *h, const char *p, size_t n, bool is_leftover)
 	if (n == 0)
 		return false;
 
-	head_n = h1_scan_head(p, n, &scanned);
+	head_n = h1_head_conf(h)->bare_lf == BARE_LF_ACCEPT ?
+	    h1_scan_head_lf(p, n, &scanned) : h1_scan_head(p, n, &scanned);
 	if (head_n > max || (head_n == 0 && n >= max)) {
 		h1_refuse_large(h, p, n);
 		return true;

@@ -31,6 +31,8 @@ h1_body_init(struct h1_body *b, struct h1 *h, struct txn *t,
 		b->kind = H1_BODY_CHUNKED;
 		b->flow.length = -1;
 		chunk_decoder_init(&b->decoder);
+		b->decoder.max_extension =
+		    (uint32_t)h1_conf(h)->max_chunk_extensions;
 		head_init(&b->trailers, t->arena, 4);
 	} else {
 		b->kind = H1_BODY_LENGTH;
@@ -165,7 +167,8 @@ h1_body_decode(struct h1_body *b)
 		return FLOW_END;
 	case CHUNK_BAD:
 		h1_body_settle(b, b->src_n);
-		return h1_body_refuse(b, REFUSAL_BAD_CHUNK);
+		return h1_body_refuse(b, chunk_is_overextended(&b->decoder) ?
+		    REFUSAL_LARGE_EXTENSIONS : REFUSAL_BAD_CHUNK);
 	}
 	UNREACHABLE();
 }

@@ -48,6 +48,27 @@ h1_scan_head(const char *p, size_t n, size_t *scanned)
 }
 
 size_t
+h1_scan_head_lf(const char *p, size_t n, size_t *scanned)
+{
+	size_t i = *scanned;
+	const char *lf;
+
+	while (i < n && (lf = memchr(p + i, '\n', n - i)) != NULL) {
+		size_t begin = (size_t)(lf - p);
+
+		i = begin + 1;
+		if (begin > 0 && p[begin - 1] == '\r')
+			begin--;
+		if (begin == 0 || p[begin - 1] == '\n') {
+			*scanned = 0;
+			return i;
+		}
+	}
+	*scanned = n == 1 && p[0] == '\r' ? 0 : n;
+	return 0;
+}
+
+size_t
 h1_skip_blank(const char *p, size_t n)
 {
 	size_t i = 0;
@@ -71,14 +92,19 @@ h1_refuse_at(const char *p, enum h1_refusal otherwise)
 	return (unsigned char)*p < 0x20 || *p == 0x7f ? H1_CONTROL : otherwise;
 }
 
-/* P is just behind a line: its CRLF is taken. False: there is none. */
+/* P is just behind a line: its end is taken. False: there is none. */
 static inline bool
-h1_take_end(const char **p)
+h1_take_end(const char **p, bool bare_lf)
 {
-	if ((*p)[0] != '\r' || (*p)[1] != '\n')
-		return false;
-	*p += 2;
-	return true;
+	if ((*p)[0] == '\r' && (*p)[1] == '\n') {
+		*p += 2;
+		return true;
+	}
+	if (bare_lf && (*p)[0] == '\n') {
+		*p += 1;
+		return true;
+	}
+	return false;
 }
 
 #define EACH_BYTE 0x0101010101010101u
@@ -168,6 +194,7 @@ struct h1_facts {
 	unsigned hosts;
 	bool has_upgrade;
 	bool says_close, says_keep_alive, says_upgrade;
+	bool bare_lf; /* of the limits */
 	bool expects_continue, expects_other;
 };
 
@@ -325,7 +352,7 @@ h1_take_field(const char **p, const char *end, struct h1_facts *facts,
 
 	stop = h1_skip_value(at, end);
 	value = str_of(at, (size_t)(stop - at));
-	if (UNLIKELY(!h1_take_end(&stop)))
+	if (UNLIKELY(!h1_take_end(&stop, facts->bare_lf)))
 		return h1_refuse_at(stop, H1_CONTROL);
 	*p = stop;
 	while (value.n > 0 && h1_is_blank(value.p[value.n - 1]))
@@ -344,7 +371,7 @@ h1_take_fields(const char *p, const char *end,
 	uint32_t left = limits->max_fields < FIELDS_MAX ?
 	    limits->max_fields : FIELDS_MAX;
 
-	while (!h1_take_end(&p)) {
+	while (!h1_take_end(&p, limits->bare_lf)) {
 		enum h1_refusal r;
 
 		ASSERT(p < end);
@@ -415,7 +442,7 @@ h1_take_request_line(const char **p, const char *end,
 	begin = at + 1;
 	at = begin;
 	r = h1_take_version(&at, end, H1_BAD_VERSION, &out->minor);
-	if (r == H1_BAD_VERSION || !h1_take_end(&at))
+	if (r == H1_BAD_VERSION || !h1_take_end(&at, limits->bare_lf))
 		return h1_refuse_version(begin);
 	*p = at;
 	return r;
@@ -441,7 +468,7 @@ enum h1_refusal
 h1_parse_request(const char *p, size_t n, const struct h1_limits *limits,
     struct h1_request *out, struct head *head)
 {
-	struct h1_facts f = {.length = -1};
+	struct h1_facts f = {.length = -1, .bare_lf = limits->bare_lf};
 	const char *end = p + n;
 	enum h1_refusal r;
 
@@ -472,7 +499,8 @@ h1_parse_request(const char *p, size_t n, const struct h1_limits *limits,
 /* RFC 9112 section 4; servers that leave out the reason tend to leave out the
  * blank before it, too. */
 static enum h1_refusal
-h1_take_status_line(const char **p, const char *end, struct h1_response *out)
+h1_take_status_line(const char **p, const char *end, bool bare_lf,
+    struct h1_response *out)
 {
 	const char *at = *p, *begin;
 	enum h1_refusal r;
@@ -488,7 +516,7 @@ h1_take_status_line(const char **p, const char *end, struct h1_response *out)
 			return h1_refuse_at(at, H1_BAD_STATUS);
 		out->status = out->status * 10 + *at - '0';
 	}
-	if (*at != ' ' && *at != '\r')
+	if (*at != ' ' && *at != '\r' && !(bare_lf && *at == '\n'))
 		return h1_refuse_at(at, H1_BAD_STATUS);
 	if (*at == ' ')
 		at++;
@@ -496,7 +524,7 @@ h1_take_status_line(const char **p, const char *end, struct h1_response *out)
 	begin = at;
 	at = h1_skip_value(at, end);
 	out->reason = str_of(begin, (size_t)(at - begin));
-	if (!h1_take_end(&at))
+	if (!h1_take_end(&at, bare_lf))
 		return h1_refuse_at(at, H1_CONTROL);
 	*p = at;
 	return H1_OK;
@@ -506,13 +534,13 @@ enum h1_refusal
 h1_parse_response(const char *p, size_t n, const struct h1_limits *limits,
     struct h1_response *out, struct head *head)
 {
-	struct h1_facts f = {.length = -1};
+	struct h1_facts f = {.length = -1, .bare_lf = limits->bare_lf};
 	const char *end = p + n;
 	enum h1_refusal r;
 
 	ASSERT(n > 0 && end[-1] == '\n');
 	*out = (struct h1_response){.content_length = -1};
-	r = h1_take_status_line(&p, end, out);
+	r = h1_take_status_line(&p, end, limits->bare_lf, out);
 	if (r == H1_OK)
 		r = h1_take_fields(p, end, limits, &f, head);
 	if (r == H1_OK)

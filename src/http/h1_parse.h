@@ -16,6 +16,8 @@
  * ends are found too, so that the parser can refuse them at once.
  */
 size_t h1_scan_head(const char *p, size_t n, size_t *scanned);
+/* Likewise where `bare_lf: accept` holds: LF ends a line with or without CR. */
+size_t h1_scan_head_lf(const char *p, size_t n, size_t *scanned);
 /* Empty lines (CRLF) before a request line, to be skipped (RFC 9112 2.2): how
  * many bytes, at most 2 lines. */
 size_t h1_skip_blank(const char *p, size_t n);
@@ -55,6 +57,7 @@ h1_refusal_text(enum h1_refusal r)
 struct h1_limits {
 	uint32_t max_fields;
 	uint32_t max_target; /* bytes */
+	bool bare_lf; /* ends a line, as CRLF does */
 };
 
 struct h1_request {

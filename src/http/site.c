@@ -15,6 +15,15 @@ static const char *const encoded_slashes[] = {
 	[SLASH_DECODE] = "decode", NULL
 };
 
+const char *const bare_lf_choices[] = {
+	[BARE_LF_REFUSE] = "refuse", [BARE_LF_ACCEPT] = "accept", NULL
+};
+
+static const char *const underscore_choices[] = {
+	[UNDERSCORES_DROP] = "drop", [UNDERSCORES_PASS] = "pass",
+	[UNDERSCORES_REFUSE] = "refuse", NULL
+};
+
 /* A head is passed on by composing it, with what is added, in one page. */
 _Static_assert(NET_SCRATCH >= 64 * 1024, "max_header_size goes up to 60k");
 
@@ -56,6 +65,10 @@ static const struct conf_field http_fields[] = {
 	KEY_SIZE(http_conf, max_body_size, .dflt = "10m", .max = "1048576g",
 	    .doc = "How large the body of a request may be; 0: no limit. "
 	    "Beyond that: 413."),
+	KEY_SIZE(http_conf, max_chunk_extensions, .dflt = "4k", .max = "1m",
+	    .doc = "How many bytes of chunk extensions the body of a request "
+	    "may have in all; they are checked and thrown away. Beyond that: "
+	    "400."),
 	/* Whatever we make of %2F, some backend makes the other thing of it,
 	 * and then rules for paths hold for one of the two readings only. */
 	KEY_CHOICE(http_conf, encoded_slash, encoded_slashes,
@@ -65,6 +78,18 @@ static const struct conf_field http_fields[] = {
 	    "makes it a slash. An upstream gets the path as the client sent it "
 	    "and has to read it the same way, or rules for paths can be got "
 	    "around: hence the default."),
+	KEY_CHOICE(http_conf, bare_lf, bare_lf_choices, .dflt = "refuse",
+	    .doc = "What a line of a request's head means that ends in LF "
+	    "without CR: refuse answers 400; accept takes it for the end of a "
+	    "line. Never in chunked bodies, where two readers could find two "
+	    "requests. What upstreams send is theirs: upstreams, bare_lf."),
+	KEY_CHOICE(http_conf, underscores, underscore_choices,
+	    .dflt = "drop",
+	    .doc = "What becomes of a request's fields with an underscore in "
+	    "their name, which many upstreams cannot tell from a hyphen: drop "
+	    "keeps them from the upstream; pass lets them through, but for "
+	    "those that would pose as a field that the proxy writes or that "
+	    "concerns the connection; refuse answers 400."),
 	KEY_BOOL(http_conf, server_tokens, .dflt = "off",
 	    .doc = "Whether responses made here have a Server field."),
 	KEY_END
@@ -176,8 +201,8 @@ static const struct conf_field site_fields[] = {
 	KEY_BLOCK(site_conf, http, struct http_conf, http_schema,
 	    .doc = "Protocol limits and timeouts over the top's. What is "
 	    "needed before the host is known (header_timeout, "
-	    "max_header_size, max_headers, max_target_size) is that of "
-	    " the address's default site, or else of its first."),
+	    "max_header_size, max_headers, max_target_size, bare_lf) is that "
+	    "of the address's default site, or else of its first."),
 	KEY_BLOCKS(site_conf, routes, route_schema,
 	    .flags = CONF_REQUIRED | CONF_LOCAL,
 	    .doc = "What is done with requests: the first route that fits is "

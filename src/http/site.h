@@ -12,6 +12,14 @@
 #include "net/listener.h"
 #include "net/tls.h"
 
+/* A line of a head that ends in LF alone; also of responses, where an upstream
+ * says so. */
+enum bare_lf { BARE_LF_REFUSE, BARE_LF_ACCEPT };
+extern const char *const bare_lf_choices[];
+
+/* Names of fields with "_" in them. */
+enum underscores { UNDERSCORES_DROP, UNDERSCORES_PASS, UNDERSCORES_REFUSE };
+
 /* `http:` - protocol limits and timeouts, at the top and in a site. */
 struct http_conf {
 	uint64_t header_timeout, body_timeout, send_timeout; /* ms */
@@ -19,7 +27,10 @@ struct http_conf {
 	int64_t keepalive_requests;
 	uint64_t max_header_size, max_body_size, max_target_size; /* bytes */
 	int64_t max_headers;
+	uint64_t max_chunk_extensions; /* bytes */
 	int encoded_slash; /* enum encoded_slash */
+	int bare_lf;       /* enum bare_lf */
+	int underscores;   /* enum underscores */
 	bool server_tokens; /* a Server field in responses */
 };
 extern const struct conf_schema http_schema;

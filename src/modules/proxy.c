@@ -10,6 +10,7 @@ struct proxy_conf {
 	struct conf_text to;
 	uint64_t connect_timeout, send_timeout, read_timeout; /* ms */
 	struct forward_conf *request_headers;
+	struct conf_list upgrades; /* char * */
 
 	/* Made by proxy_prepare. */
 	struct upstream_group *group;
@@ -32,6 +33,10 @@ static const struct conf_field proxy_fields[] = {
 	    .doc = "How long a server may send nothing while its response is "
 	    "waited for: 504, or the response is cut if it has begun. On an "
 	    "upgraded connection: how long both sides may be silent."),
+	KEY_LIST(proxy_conf, upgrades, conf_type_str, .dflt = "[websocket]",
+	    .doc = "Protocols that a client may upgrade its connection to "
+	    "(Upgrade); from then on bytes pass both ways, whatever they are. "
+	    "Others are not asked for, and h2c never is. []: none."),
 	KEY_BLOCK(proxy_conf, request_headers, struct forward_conf,
 	    forward_schema,
 	    .doc = "Changes to the request's fields. The upstream gets the "
@@ -106,12 +111,14 @@ proxy_prepare(struct conf_load *load, struct generation *g, void *conf)
 		    "missing");
 		return;
 	}
+	forward_check_upgrades(load, &c->upgrades);
 	c->group = proxy_find_group(load, g, &c->to);
 	c->exchange = (struct exchange_conf){
 		.connect_timeout = c->connect_timeout,
 		.send_timeout = c->send_timeout,
 		.read_timeout = c->read_timeout,
 		.edits = forward_compile(load, c->request_headers),
+		.upgrades = &c->upgrades,
 	};
 }
 

@@ -334,10 +334,11 @@ exchange_use(struct exchange *x, struct uplink *up)
 	h->owner = &exchange_owner;
 	h->send_timeout = x->conf->send_timeout;
 	h->read_timeout = x->conf->read_timeout;
+	h->bare_lf = g->conf != NULL && g->conf->bare_lf == BARE_LF_ACCEPT;
 	h->forward = (struct forward_request){
 		.edits = x->conf->edits,
 		.host = g->servers[x->server].text,
-		.upgrade = forward_wants_websocket(x->t),
+		.upgrade = forward_upgrade(x->t, x->conf->upgrades),
 		.close = g->keepalive.connections == 0,
 	};
 	if (str_has_prefix(h->forward.host, STR("unix:")))

@@ -12,6 +12,7 @@ struct exchange;
 struct exchange_conf {
 	uint64_t connect_timeout, send_timeout, read_timeout; /* ms */
 	const struct forward_edits *edits;
+	const struct conf_list *upgrades; /* char *: what may pass */
 };
 
 #define EXCHANGE_CLASSES 5

@@ -7,6 +7,7 @@
 #include "upstream/forward.h"
 
 #include "base/panic.h"
+#include "http/site.h"
 #include "net/listener.h"
 
 /* ---- rows -------------------------------------------------------------- */
@@ -157,6 +158,43 @@ forward_is_dropped(const struct forward_edits *e, enum field_id id,
 	return false;
 }
 
+/* ---- upgrades ---------------------------------------------------------- */
+
+/* "token" or "token/token" (RFC 9110 section 7.8). */
+static bool
+forward_is_protocol(struct str s)
+{
+	size_t slash = str_index(s, '/', 0);
+
+	if (slash == SIZE_MAX)
+		return field_token_is_valid(s);
+	return field_token_is_valid(str_slice(s, 0, slash)) &&
+	    field_token_is_valid(str_slice(s, slash + 1, s.n));
+}
+
+void
+forward_check_upgrades(struct conf_load *load, const struct conf_list *allowed)
+{
+	for (size_t i = 0; i < allowed->n; i++) {
+		struct str name = str_from(CONF_ITEM(allowed, char *, i));
+		struct str base = str_slice(name, 0, str_index(name, '/', 0));
+
+		/* What comes after is requests again, past every rule here:
+		 * h2c is known as a way around proxies. */
+		if (str_case_eq(base, STR("h2c")) ||
+		    str_case_eq(base, STR("h2")) ||
+		    str_case_eq(base, STR("http")))
+			conf_error(load, allowed->pos[i], "bad-value",
+			    "an upgrade to \"%.*s\" never passes: its "
+			    "requests would get around every rule",
+			    STR_ARG(name));
+		else if (!forward_is_protocol(name))
+			conf_error(load, allowed->pos[i], "bad-value",
+			    "\"%.*s\" is not the name of a protocol such as "
+			    "websocket", STR_ARG(name));
+	}
+}
+
 /* ---- hop by hop -------------------------------------------------------- */
 
 /* What Connection names beyond its own options; p == NULL: nothing, which is
@@ -200,12 +238,21 @@ forward_counts_hops(const struct txn *t, uint64_t *left)
 	return t->req.method == METHOD_OPTIONS && str_to_u64(value, left);
 }
 
-bool
-forward_wants_websocket(const struct txn *t)
+struct str
+forward_upgrade(const struct txn *t, const struct conf_list *allowed)
 {
-	return t->req.wants_upgrade && t->req.body->length == 0 &&
-	    field_has_token(head_joined(&t->req.head, FIELD_UPGRADE),
-	        STR("websocket"));
+	struct str asked;
+
+	if (!t->req.wants_upgrade || t->req.body->length != 0)
+		return str_of("", 0);
+	asked = head_joined(&t->req.head, FIELD_UPGRADE);
+	for (size_t i = 0; i < allowed->n; i++) {
+		struct str name = str_from(CONF_ITEM(allowed, char *, i));
+
+		if (field_has_token(asked, name))
+			return name;
+	}
+	return str_of("", 0);
 }
 
 static void
@@ -293,6 +340,30 @@ forward_is_ours(enum field_id id, bool is_trusted)
 	}
 }
 
+/*
+ * CGI-like upstreams cannot tell "_" from "-", so such a name could pose as a
+ * field that we set or check. Where they pass, those still do not.
+ */
+static bool
+forward_drops_underscore(const struct txn *t, const struct forward_edits *e,
+    struct str name)
+{
+	char text[64];
+	enum field_id id;
+
+	if (memchr(name.p, '_', name.n) == NULL)
+		return false;
+	if (t->site->http->underscores != UNDERSCORES_PASS ||
+	    name.n > sizeof text)
+		return true;
+	for (size_t i = 0; i < name.n; i++)
+		text[i] = name.p[i] == '_' ? '-' : name.p[i];
+	id = field_lookup(str_of(text, name.n));
+	return (field_flags(id) & (FIELD_HOP | FIELD_FRAMING)) != 0 ||
+	    forward_is_ours(id, false) ||
+	    forward_is_dropped(e, id, str_of(text, name.n));
+}
+
 static void
 forward_client_fields(const struct txn *t, const struct forward_edits *e,
     bool is_trusted, struct buf *out)
@@ -307,10 +378,8 @@ forward_client_fields(const struct txn *t, const struct forward_edits *e,
 		    forward_is_hop(f, named) ||
 		    forward_is_dropped(e, f->id, f->name))
 			continue;
-		/* CGI-like upstreams cannot tell "_" from "-", so such a name
-		 * could pose as a field that we set or check. */
 		if (f->id == FIELD_OTHER &&
-		    memchr(f->name.p, '_', f->name.n) != NULL)
+		    forward_drops_underscore(t, e, f->name))
 			continue;
 		forward_field(out, f->name, f->value);
 	}
@@ -391,10 +460,10 @@ forward_framing(const struct txn *t, const struct forward_request *r,
 			buf_str(out, STR("Content-Length: 0\r\n"));
 		break;
 	}
-	if (r->upgrade)
-		buf_str(out,
-		    STR("Connection: upgrade\r\nUpgrade: websocket\r\n"));
-	else if (r->close)
+	if (r->upgrade.n > 0) {
+		buf_str(out, STR("Connection: upgrade\r\n"));
+		forward_field(out, STR("Upgrade"), r->upgrade);
+	} else if (r->close)
 		buf_str(out, STR("Connection: close\r\n"));
 }
 

@@ -38,14 +38,18 @@ struct forward_request {
 	/* Decided before the first byte of the body is looked at: the length
 	 * of a chunked one turns 0 when its end has been seen. */
 	enum forward_body body;
-	bool upgrade;    /* ask for websocket */
+	struct str upgrade; /* the protocol to ask for; n == 0: none */
 	bool close;      /* the connection is for this request only */
 };
 /* Whether Max-Forwards counts for this request, and then how many may still
  * pass it on; with 0 it is ours to answer (RFC 9110 section 7.6.2). */
 bool forward_counts_hops(const struct txn *t, uint64_t *left);
-/* Whether the client asks for the one protocol that may pass. */
-bool forward_wants_websocket(const struct txn *t);
+/* Which of the protocols that may pass (char *) the client asks for; n == 0:
+ * none of them. */
+struct str forward_upgrade(const struct txn *t, const struct conf_list *allowed);
+/* Reports protocols that never pass. */
+void forward_check_upgrades(struct conf_load *load,
+    const struct conf_list *allowed);
 
 /* Writes the request head to OUT, its empty line included. False: a variable
  * put something into a field that must not stand there. */

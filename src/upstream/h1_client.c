@@ -453,17 +453,17 @@ h1_client_on_final(struct h1_client *h)
 static bool
 h1_client_may_switch(const struct h1_client *h)
 {
-	return h->forward.upgrade && h->sent && h->response.upgrade &&
+	return h->forward.upgrade.n > 0 && h->sent && h->response.upgrade &&
 	    field_has_token(head_value(&h->head, FIELD_UPGRADE),
-	        STR("websocket"));
+	        h->forward.upgrade);
 }
 
 /* One whole head. False: the exchange has failed. */
 static bool
 h1_client_take_head(struct h1_client *h, const char *p, size_t n)
 {
-	static const struct h1_limits limits = {
-		.max_fields = H1_CLIENT_MAX_FIELDS};
+	struct h1_limits limits = {
+		.max_fields = H1_CLIENT_MAX_FIELDS, .bare_lf = h->bare_lf};
 	struct arena *a = h->t->arena;
 	enum h1_refusal refusal;
 
@@ -505,6 +505,13 @@ h1_client_answer(struct h1_client *h, char *p, size_t n)
 		h1_client_release(h);
 }
 
+static size_t
+h1_client_scan(struct h1_client *h, const char *p, size_t n)
+{
+	return h->bare_lf ? h1_scan_head_lf(p, n, &h->scanned) :
+	    h1_scan_head(p, n, &h->scanned);
+}
+
 /* N more bytes of heads stand in the scratch page. */
 static void
 h1_client_take_heads(struct h1_client *h, size_t n)
@@ -520,7 +527,7 @@ h1_client_take_heads(struct h1_client *h, size_t n)
 		p = in->p + in->at;
 		n = leftover_len(in);
 	}
-	while ((head = h1_scan_head(p, n, &h->scanned)) > 0) {
+	while ((head = h1_client_scan(h, p, n)) > 0) {
 		if (!h1_client_take_head(h, p, head))
 			return;
 		p += head;

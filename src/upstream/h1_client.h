@@ -85,6 +85,7 @@ struct h1_client {
 	struct uplink *up; /* NULL: let go */
 	struct forward_request forward;
 	uint64_t send_timeout, read_timeout; /* ms */
+	bool bare_lf; /* the server may end lines of a head so */
 	struct task work;
 
 	enum h1_client_state {
@@ -127,8 +128,8 @@ struct h1_client {
 	uint64_t armed_at;
 };
 
-/* Uses UP, which is connected, for the request of T. OWNER, FORWARD and the
- * time-outs are set by the caller before. */
+/* Uses UP, which is connected, for the request of T. OWNER, FORWARD, BARE_LF
+ * and the time-outs are set by the caller before. */
 void h1_client_start(struct h1_client *h, struct txn *t, struct uplink *up);
 /* Lets go of everything that is not memory; twice is harmless. */
 void h1_client_end(struct h1_client *h);

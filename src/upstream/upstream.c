@@ -71,6 +71,10 @@ static const struct conf_field upstream_fields[] = {
 	KEY_BLOCK(upstream_conf, keepalive, struct upstream_keepalive_conf,
 	    upstream_keepalive_schema, .flags = CONF_ALWAYS | CONF_CAN_BE_OFF,
 	    .doc = "Which connections are kept for further requests."),
+	KEY_CHOICE(upstream_conf, bare_lf, bare_lf_choices, .dflt = "refuse",
+	    .doc = "What a line of a response's head means that ends in LF "
+	    "without CR: refuse answers 502; accept takes it for the end of a "
+	    "line. Never in chunked bodies."),
 	KEY_BLOCK(upstream_conf, tls, struct tls_client_conf,
 	    tls_client_schema, .flags = CONF_CAN_BE_OFF,
 	    .doc = "Speaks TLS to the servers. Left out: plain TCP."),

@@ -23,6 +23,7 @@ struct upstream_keepalive_conf {
 };
 struct upstream_conf {
 	int balance; /* enum balance */
+	int bare_lf; /* enum bare_lf */
 	struct conf_list servers; /* struct upstream_server_conf * */
 	struct upstream_keepalive_conf *keepalive; /* never NULL */
 	struct tls_client_conf *tls; /* NULL: plain */

@@ -38,15 +38,18 @@ def refused(w, word):
     return metric(w, "weir_http_refused_total", '{reason="%s"}' % word)
 
 
-def say(w, data, timeout=10):
-    """Sends DATA; all that comes back until the connection ends."""
+def say(w, data, timeout=10, half_close=False, until=None):
+    """Sends DATA; all that comes back until the connection ends, or UNTIL."""
     got = b""
     with w.connect("port", timeout * SLOW) as s:
         s.sendall(data)
-        s.shutdown(socket.SHUT_WR)
+        if half_close:
+            s.shutdown(socket.SHUT_WR)
         try:
             while part := s.recv(65536):
                 got += part
+                if until and got.endswith(until):
+                    break
         except (socket.timeout, ConnectionResetError):
             pass
     return got
@@ -70,10 +73,115 @@ def get(extra=b"", line=b"GET / HTTP/1.1"):
 ])
 def test_a_refusal_has_one_word_everywhere(weir, data, status, word):
     w = start(weir, """
+        http: {lingering_timeout: 100ms}
         sites: [{listen: {port}, routes: [{path: /, respond: 200}]}]
     """)
     assert refused(w, word) == 0
-    assert say(w, data).startswith(b"HTTP/1.1 %d " % status)
+    assert say(w, data, half_close=True).startswith(
+        b"HTTP/1.1 %d " % status)
     assert refused(w, word) == 1
     w.wait_log("refused with %d (%s), " % (status, word))
     wait_until(lambda: "%d %s\n" % (status, word) in w.access_log())
+
+
+# ---- settings of what is taken ---------------------------------------------
+
+PROXY = """
+    upstreams: {app: {servers: ["127.0.0.1:{port1}"], %s}}
+    http: {lingering_timeout: 100ms, %s}
+    sites: [{listen: {port}, routes: [{path: /, proxy: {to: app, %s}}]}]
+"""
+LF = b"GET / HTTP/1.1\nHost: a\nConnection: close\n\n"
+CHUNKS = b"Transfer-Encoding: chunked\r\n"
+
+
+def proxy(weir, upstream="", http="", route=""):
+    return start(weir, PROXY % (upstream, http, route))
+
+
+def status(answer):
+    return int(answer.split(b" ", 2)[1])
+
+
+def test_a_bare_lf_is_taken_in_heads_where_it_may(weir):
+    for http, expected in ("", 400), ("bare_lf: accept", 200):
+        w = proxy(weir, http=http)
+        with RawBackend([Reply(ok())], port=w.port_of("port1")) as b:
+            assert status(say(w, LF)) == expected
+            # What goes on is written anew.
+            assert all(b"\n" not in r.head.replace(b"\r\n", b"")
+                       for r in b.requests)
+
+
+def test_a_bare_lf_is_never_taken_in_chunks(weir):
+    w = proxy(weir, upstream="bare_lf: accept", http="bare_lf: accept")
+    bad = b"HTTP/1.1 200 OK\r\n" + CHUNKS + b"\r\n2\nok\r\n0\r\n\r\n"
+    with RawBackend([Reply(ok()), Reply(bad)], port=w.port_of("port1")):
+        got = say(w, get(CHUNKS).replace(b"GET", b"POST") +
+                  b"2\nok\r\n0\r\n\r\n")
+        assert status(got) == 400
+        assert refused(w, "bad_chunk") == 1
+        assert b"0\r\n\r\n" not in say(w, get())
+
+
+def test_a_bare_lf_of_an_upstream_is_another_setting(weir):
+    answer = b"HTTP/1.1 200 OK\nContent-Length: 2\nX: y\n\nok"
+    for http, upstream, expected in [("bare_lf: accept", "", 502),
+                                     ("", "bare_lf: accept", 200)]:
+        w = proxy(weir, http=http, upstream=upstream)
+        with RawBackend([Reply(answer)], port=w.port_of("port1")):
+            got = say(w, get())
+            assert status(got) == expected
+            assert b"\n" not in got.partition(b"\r\n\r\n")[0].replace(
+                b"\r\n", b"")
+
+
+@pytest.mark.parametrize("how, expected, passes", [
+    ("drop", 200, False), ("pass", 200, True), ("refuse", 400, False)])
+def test_underscores_in_names(weir, how, expected, passes):
+    w = proxy(weir, http="underscores: " + how)
+    with RawBackend([Reply(ok())], port=w.port_of("port1")) as b:
+        got = say(w, get(b"x_id: 1\r\nX_Forwarded_For: 10.0.0.1\r\n"))
+        assert status(got) == expected
+        for r in b.requests:
+            assert (b"x_id: 1" in r.head) == passes
+            assert b"10.0.0.1" not in r.head
+        assert refused(w, "underscore") == (expected == 400)
+
+
+def test_only_listed_upgrades_pass(weir):
+    w = proxy(weir, route="upgrades: [tea/2]")
+    answer = (b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\n"
+              b"Upgrade: tea/2\r\n\r\nhot")
+
+    def ask(protocol):
+        return (b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\n"
+                b"Upgrade: " + protocol + b"\r\n\r\n")
+
+    with RawBackend([Reply(answer, close="fin")],
+                    port=w.port_of("port1")) as b:
+        got = say(w, ask(b"tea/2"), until=b"hot")
+        assert status(got) == 101 and got.endswith(b"\r\n\r\nhot")
+        assert b"Upgrade: tea/2\r\n" in b.requests[-1].head
+        for protocol in b"websocket", b"h2c":
+            # Not asked for, and so nothing that the upstream may do.
+            assert status(say(w, ask(protocol), until=b"</html>\n")) == 502
+            assert b"pgrade" not in b.requests[-1].head
+
+
+def test_h2c_cannot_be_listed(weir):
+    w = weir(textwrap.dedent(PROXY % ("", "", "upgrades: [h2c]")),
+             start=False)
+    r = w.command("-t")
+    assert r.returncode != 0
+    assert "never passes" in r.stdout + r.stderr
+
+
+def test_chunk_extensions_have_a_limit(weir):
+    w = proxy(weir, http="max_chunk_extensions: 20")
+    post = get(CHUNKS).replace(b"GET", b"POST")
+    with RawBackend([Reply(ok())], port=w.port_of("port1")):
+        for n, expected in (19, 200), (20, 400):
+            body = b"1;" + n * b"e" + b"\r\nx\r\n0\r\n\r\n"
+            assert status(say(w, post + body)) == expected
+    assert refused(w, "large_extensions") == 1

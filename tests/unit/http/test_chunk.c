@@ -393,6 +393,35 @@ what_is_bad_stays_bad(void **state)
 	    CHUNK_BAD);
 }
 
+static void
+extensions_have_a_limit_of_their_own(void **state)
+{
+	static const char text[] = "1;a=b\r\nx\r\n1;cc\r\nx\r\n0;d\r\n\r\n";
+	struct chunk_decoder d;
+	struct str data;
+
+	(void)state;
+	/* What stands after each ";", the end of its line included. */
+	for (uint32_t max = 0; max < 10; max++) {
+		enum chunk_status st = CHUNK_DATA;
+		size_t at = 0, used;
+
+		chunk_decoder_init(&d);
+		d.max_extension = max;
+		while (st == CHUNK_DATA) {
+			st = chunk_decode(&d, text + at, sizeof text - 1 - at,
+			    &used, &data, NULL);
+			at += used;
+		}
+		assert_int_equal(st, max < 9 ? CHUNK_BAD : CHUNK_END);
+		assert_int_equal(chunk_is_overextended(&d), max < 9);
+	}
+	chunk_decoder_init(&d);
+	assert_int_equal(chunk_decode(&d, "1;\"", 3, &(size_t){0}, &data,
+	    NULL), CHUNK_BAD);
+	assert_false(chunk_is_overextended(&d));
+}
+
 /* A sink that takes less than there is gives the rest back, also when the
  * chunk had ended with it. */
 static void
@@ -472,6 +501,7 @@ main(void)
 		cmocka_unit_test(trailers_are_bounded),
 		cmocka_unit_test(trailers_outlive_the_input),
 		cmocka_unit_test(what_is_bad_stays_bad),
+		cmocka_unit_test(extensions_have_a_limit_of_their_own),
 		cmocka_unit_test(bytes_that_are_not_taken_come_again),
 		cmocka_unit_test(nothing_can_be_given),
 		cmocka_unit_test(sizes_are_written_short),

@@ -728,6 +728,59 @@ no_control_hides_in_a_long_value(void **state)
 		}
 }
 
+/* The same head with either end of line, however it is cut, reads the same; a
+ * bare CR or a control stays what it is. */
+static void
+run_lenient(struct feed *f, struct arena *a, struct buf *out)
+{
+	static const struct h1_limits lenient = {
+		.max_fields = 12, .max_target = 64, .bare_lf = true
+	};
+	size_t scanned = 0, head = 0;
+	struct buf all = buf_in(a);
+	struct h1_request r;
+	struct str piece;
+	struct head h;
+
+	while (head == 0 && feed_next(f, &piece)) {
+		buf_str(&all, piece);
+		head = h1_scan_head_lf(all.p, all.n, &scanned);
+	}
+	if (head == 0) {
+		buf_z(out, "incomplete");
+		return;
+	}
+	head_init(&h, a, 4);
+	buf_z(out, h1_refusal_word(h1_parse_request(all.p, head, &lenient, &r,
+	    &h)));
+	tell_fields(out, &h);
+	buf_printf(out, " of %zu", head);
+}
+
+static void
+a_bare_lf_ends_lines_where_it_may(void **state)
+{
+	static const char *const rows[][2] = {
+		{"GET / HTTP/1.1\nHost: a\nX: b \n\n",
+		 "ok <Host=a> <X=b>"},
+		{"GET / HTTP/1.1\nHost: a\r\n\n", "ok <Host=a>"},
+		{"GET / HTTP/1.1\r\nHost: a\n\r\nX",
+		 "ok <Host=a>"},
+		{"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+		 "ok <Host=a>"},
+		{"GET / HTTP/1.1\nHost: a\rX: b\n\n", "control"},
+		{"GET / HTTP/1.1\nHost: a\r\r\n\n", "control"},
+		{"GET / HTTP/1.1\nHost: a\n b\n\n",
+		 "folded <Host=a>"},
+		{"GET /\n\n", "bare_lf"},
+		{"\nGET / HTTP/1.1\nHost: a\n\n", "bare_lf"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		expect_told(run_lenient, rows[i][0], rows[i][1]);
+}
+
 static void
 every_refusal_has_status_word_and_sentence(void **state)
 {
@@ -761,6 +814,7 @@ main(void)
 		cmocka_unit_test(a_bare_lf_ends_a_head_at_once),
 		cmocka_unit_test(at_most_two_empty_lines_are_skipped),
 		cmocka_unit_test(an_unfinished_head_waits),
+		cmocka_unit_test(a_bare_lf_ends_lines_where_it_may),
 		cmocka_unit_test(no_control_hides_in_a_long_value),
 		cmocka_unit_test(every_refusal_has_status_word_and_sentence),
 	};

@@ -5,6 +5,7 @@
 #include "upstream/forward.h"
 
 #include "http/h1_parse.h"
+#include "http/site.h"
 #include "net/listener.h"
 
 #include <arpa/inet.h>
@@ -16,17 +17,22 @@
 
 static struct listen_conf listen_conf;
 static struct endpoint endpoint = {.conf = &listen_conf};
+static struct http_conf http;
+static const struct site site = {.http = &http};
 
 /* A transaction as the transport would make it of this head. */
 static struct txn *
 txn_of(struct arena *a, const char *text)
 {
-	static const struct h1_limits limits = {100, 8192};
+	static const struct h1_limits limits = {
+		.max_fields = 100, .max_target = 8192
+	};
 	struct txn *t = arena_zalloc(a, sizeof *t);
 	struct h1_request r;
 
 	t->magic = TXN_MAGIC;
 	t->arena = a;
+	t->site = &site;
 	t->conn = arena_zalloc(a, sizeof *t->conn);
 	t->conn->endpoint = &endpoint;
 	t->conn->peer.family = AF_INET;
@@ -58,6 +64,9 @@ no_edits(void)
 	return forward_compile(conf_load_new(a, &conf_source_disk), NULL);
 }
 
+static char *upgrade_names[] = {"websocket", "x/2"};
+static const struct conf_list upgrades = {2, upgrade_names, NULL};
+
 static void
 expect_request(const char *client, bool upgrade, bool close,
     const char *upstream)
@@ -67,7 +76,8 @@ expect_request(const char *client, bool upgrade, bool close,
 	struct forward_request r = {
 		.edits = no_edits(), .host = STR("app:80"),
 		.body = forward_body_of(t),
-		.upgrade = upgrade && forward_wants_websocket(t),
+		.upgrade = upgrade ? forward_upgrade(t, &upgrades) :
+		    str_of("", 0),
 		.close = close,
 	};
 	struct buf out = buf_in(a);
@@ -183,7 +193,7 @@ a_client_without_host_gets_the_servers(void **state)
 }
 
 static void
-only_websocket_is_asked_for(void **state)
+only_upgrades_that_may_pass_are_asked_for(void **state)
 {
 	(void)state;
 	expect_request("GET /ws HTTP/1.1\r\nHost: a\r\n"
@@ -192,15 +202,57 @@ only_websocket_is_asked_for(void **state)
 	    "GET /ws HTTP/1.1\r\nHost: a\r\nSec-WebSocket-Key: k\r\n"
 	    ORIGIN("a") "Connection: upgrade\r\nUpgrade: websocket\r\n\r\n");
 	expect_request("GET / HTTP/1.1\r\nHost: a\r\n"
+	    "Connection: Upgrade\r\nUpgrade: y, x/2, x\r\n\r\n", true, true,
+	    "GET / HTTP/1.1\r\nHost: a\r\n"
+	    ORIGIN("a") "Connection: upgrade\r\nUpgrade: x/2\r\n\r\n");
+	expect_request("GET / HTTP/1.1\r\nHost: a\r\n"
 	    "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
 	    "HTTP2-Settings: AA\r\n\r\n", true, false,
 	    "GET / HTTP/1.1\r\nHost: a\r\n" ORIGIN("a") "\r\n");
 }
 
 static void
+underscores_pass_but_for_impostors(void **state)
+{
+	static const char request[] = "GET / HTTP/1.1\r\nHost: a\r\n"
+	    "x_id: 1\r\nX_Forwarded_For: 10.0.0.1\r\n"
+	    "Content_Length: 7\r\nTransfer_Encoding: chunked\r\n\r\n";
+
+	(void)state;
+	expect_request(request, false, false,
+	    "GET / HTTP/1.1\r\nHost: a\r\n" ORIGIN("a") "\r\n");
+	http.underscores = UNDERSCORES_PASS;
+	expect_request(request, false, false,
+	    "GET / HTTP/1.1\r\nHost: a\r\nx_id: 1\r\n" ORIGIN("a") "\r\n");
+	http.underscores = UNDERSCORES_DROP;
+}
+
+static void
+some_upgrades_never_pass(void **state)
+{
+	static char *names[] = {
+		"websocket", "x/2", "H2C", "h2", "HTTP/2.0", "a b", "", "/"
+	};
+	static const struct conf_pos pos[8];
+	struct arena *a = arena_new();
+
+	(void)state;
+	for (size_t i = 0; i < 8; i++) {
+		struct conf_load *load = conf_load_new(a, &conf_source_disk);
+		struct conf_list one = {1, &names[i], pos};
+
+		forward_check_upgrades(load, &one);
+		assert_int_equal(conf_errors(load), i < 2 ? 0 : 1);
+	}
+	arena_end(a);
+}
+
+static void
 a_response_loses_only_what_concerns_the_connection(void **state)
 {
-	static const struct h1_limits limits = {100, 0};
+	static const struct h1_limits limits = {
+		.max_fields = 100, .max_target = 0
+	};
 	static const char text[] = "HTTP/1.1 200 OK\r\n"
 	    "Server: app\r\nConnection: close, X-Hop\r\nX-Hop: 1\r\n"
 	    "Transfer-Encoding: chunked\r\nKeep-Alive: timeout=5\r\n"
@@ -255,7 +307,9 @@ main(void)
 		cmocka_unit_test(framing_is_written_anew),
 		cmocka_unit_test(an_absolute_target_becomes_a_path_and_a_host),
 		cmocka_unit_test(a_client_without_host_gets_the_servers),
-		cmocka_unit_test(only_websocket_is_asked_for),
+		cmocka_unit_test(only_upgrades_that_may_pass_are_asked_for),
+		cmocka_unit_test(underscores_pass_but_for_impostors),
+		cmocka_unit_test(some_upgrades_never_pass),
 		cmocka_unit_test(
 		    a_response_loses_only_what_concerns_the_connection),
 		cmocka_unit_test(trailers_lose_what_steers_a_message),

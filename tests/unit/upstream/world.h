@@ -153,6 +153,9 @@ world_use(struct world *w, struct upstream_group *group)
 	w->backend = backends_at(w->all, group->index);
 }
 
+static char *upgrade_names[] = {"websocket"};
+static const struct conf_list upgrades = {1, upgrade_names, NULL};
+
 static inline int
 world_open(void **state)
 {
@@ -172,7 +175,8 @@ world_open(void **state)
 	snprintf(url, sizeof url, "http://127.0.0.1:%u", w->port);
 	w->conf = (struct exchange_conf){
 		.connect_timeout = 5000, .send_timeout = 30000,
-		.read_timeout = 20000, .edits = forward_compile(w->load, NULL)};
+		.read_timeout = 20000, .edits = forward_compile(w->load, NULL),
+		.upgrades = &upgrades};
 	world_use(w, upstreams_literal(&w->g, w->load,
 	    (struct conf_text){.s = arena_str(w->arena, str_from(url))}));
 	*state = w;
@@ -227,11 +231,15 @@ world_close(void **state)
 
 static struct listen_conf listen_conf;
 static struct endpoint endpoint = {.conf = &listen_conf};
+static struct http_conf http_conf;
+static const struct site site = {.http = &http_conf};
 
 static inline enum verdict
 begin(struct world *w, const char *head)
 {
-	static const struct h1_limits limits = {100, 8192};
+	static const struct h1_limits limits = {
+		.max_fields = 100, .max_target = 8192
+	};
 	struct arena *a = arena_new();
 	struct txn *t = arena_zalloc(a, sizeof *t);
 	struct h1_request r;
@@ -239,6 +247,7 @@ begin(struct world *w, const char *head)
 	world_end_txn(w);
 	t->magic = TXN_MAGIC;
 	t->arena = a;
+	t->site = &site;
 	t->state = TXN_STEPS;
 	t->server = &w->server;
 	t->transport = &transport;
