@@ -572,10 +572,14 @@ h1_set_deadline(struct h1 *h)
 			h1_await_request(h);
 		return;
 	}
-	if (h1_awaits_body(h))
-		conn_set_deadline(&h->conn, conf->body_timeout);
-	else
-		conn_set_deadline(&h->conn, 0);
+	if (h1_awaits_body(h)) {
+		uint64_t patience = h1_body_patience(&h->x->body);
+
+		/* 0 would be no deadline at all. */
+		conn_set_deadline(&h->conn, patience > 0 ? patience : 1);
+		return;
+	}
+	conn_set_deadline(&h->conn, 0);
 }
 
 static void
@@ -673,7 +677,9 @@ h1_on_timeout(struct conn *c)
 		}
 		/* Whoever reads the body is told, and answers 408. */
 		h->x->body.failed = true;
-		txn_note_refusal(h->x->txn, REFUSAL_BODY_TIMEOUT);
+		txn_note_refusal(h->x->txn,
+		    h1_body_patience(&h->x->body) == 0 ? REFUSAL_SLOW_BODY :
+		    REFUSAL_BODY_TIMEOUT);
 		h->x->txn->res.close = true;
 		h->body_waiting = false;
 		flow_wake(&h->x->body.flow);

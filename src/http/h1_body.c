@@ -5,6 +5,7 @@
  */
 #include "http/h1_conn.h"
 
+#include "base/clock.h"
 #include "base/panic.h"
 
 /* A body of which less than this is left is read to its end so that the
@@ -26,6 +27,7 @@ h1_body_init(struct h1_body *b, struct h1 *h, struct txn *t,
 	b->flow.ops = &h1_body_ops;
 	b->h1 = h;
 	b->max = h1_conf(h)->max_body_size;
+	b->credit = (int64_t)h1_conf(h)->min_rate_grace;
 	b->continue_owed = r->expect_continue && r->minor > 0;
 	if (r->chunked) {
 		b->kind = H1_BODY_CHUNKED;
@@ -65,6 +67,47 @@ h1_body_is_short(const struct h1_body *b)
 	    b->left < BODY_SHORT;
 }
 
+/* ---- the rate ---------------------------------------------------------- */
+
+/*
+ * Only time in which the client is waited for counts, so that nobody is slow
+ * who sends to an upstream that is. Each byte buys a moment; what is saved up
+ * is bounded, or a fast beginning would buy hours of dripping.
+ */
+static void
+h1_body_earn(struct h1_body *b, size_t n)
+{
+	const struct http_conf *conf = h1_conf(b->h1);
+	uint64_t most = conf->min_rate_grace > conf->body_timeout ?
+	    conf->min_rate_grace : conf->body_timeout;
+
+	if (b->waits_since != 0) {
+		b->credit -= (int64_t)(clock_ms() - b->waits_since);
+		b->waits_since = 0;
+	}
+	if (conf->min_rate == 0)
+		return;
+	b->credit += (int64_t)(n * 1000 / conf->min_rate);
+	if (b->credit > (int64_t)most)
+		b->credit = (int64_t)most;
+}
+
+uint64_t
+h1_body_patience(const struct h1_body *b)
+{
+	const struct http_conf *conf = h1_conf(b->h1);
+	int64_t left = b->credit;
+
+	if (conf->min_rate == 0)
+		return conf->body_timeout;
+	if (b->waits_since != 0)
+		left -= (int64_t)(clock_ms() - b->waits_since);
+	if (left <= 0)
+		return 0;
+	return (uint64_t)left < conf->body_timeout ? (uint64_t)left :
+	    conf->body_timeout;
+}
+
 /* Bytes to decode: the leftover, else a read into the scratch page. */
 static enum conn_status
 h1_body_fill(struct h1_body *b)
@@ -83,6 +126,8 @@ h1_body_fill(struct h1_body *b)
 		return CONN_AGAIN;
 	st = conn_read(&h->conn, net->in, NET_SCRATCH, &b->src_n);
 	b->src = net->in;
+	if (st == CONN_OK && b->kind != H1_BODY_RAW)
+		h1_body_earn(b, b->src_n);
 	return st;
 }
 
@@ -196,6 +241,8 @@ h1_body_peek(struct flow *f, struct span *out)
 			/* An upstream pulls when it likes, not only when the
 			 * driver runs: the wait begins here. */
 			b->h1->body_waiting = true;
+			if (b->waits_since == 0)
+				b->waits_since = clock_ms();
 			h1_set_deadline(b->h1);
 			return FLOW_WAIT;
 		case CONN_EOF:

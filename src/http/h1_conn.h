@@ -33,6 +33,10 @@ struct h1_body {
 	uint64_t left;      /* of H1_BODY_LENGTH */
 	uint64_t total;     /* bytes of content so far */
 	uint64_t max;       /* 0: no limit */
+	/* Of min_rate: since when more is waited for, in clock_ms (0: it is
+	 * not), and how long that may still be, for what came so far. */
+	uint64_t waits_since;
+	int64_t credit; /* ms */
 	struct chunk_decoder decoder;
 	struct head trailers;
 	/* Between a peek and its take: what was looked at. */
@@ -94,6 +98,9 @@ void h1_abort(struct h1 *h, enum close_reason why);
 /* ---- h1_body.c --------------------------------------------------------- */
 void h1_body_init(struct h1_body *b, struct h1 *h, struct txn *t,
     const struct h1_request *r);
+/* How long from now on the client may be waited for, in ms; 0: it is too
+ * slow. */
+uint64_t h1_body_patience(const struct h1_body *b);
 /* Raw bytes from here on (after a 101). */
 void h1_body_upgrade(struct h1_body *b);
 enum h1_discard { DISCARD_DONE, DISCARD_WAIT, DISCARD_FAILED };

@@ -65,6 +65,16 @@ static const struct conf_field http_fields[] = {
 	KEY_SIZE(http_conf, max_body_size, .dflt = "10m", .max = "1048576g",
 	    .doc = "How large the body of a request may be; 0: no limit. "
 	    "Beyond that: 413."),
+	KEY_SIZE(http_conf, min_rate, .dflt = "240", .max = "1g",
+	    .doc = "How many bytes a second of its body a client must send on "
+	    "average while it is waited for; 0: any. Slower ones, once they "
+	    "have used up min_rate_grace: 408. A head has header_timeout for "
+	    "the whole of it."),
+	KEY_DURATION(http_conf, min_rate_grace, .dflt = "20s", .min = "1ms",
+	    .max = "24h",
+	    .doc = "How far a client may be behind min_rate: one that pauses "
+	    "for less is not slow. What it sent faster counts for pauses of up "
+	    "to body_timeout."),
 	KEY_SIZE(http_conf, max_chunk_extensions, .dflt = "4k", .max = "1m",
 	    .doc = "How many bytes of chunk extensions the body of a request "
 	    "may have in all; they are checked and thrown away. Beyond that: "

@@ -28,6 +28,8 @@ struct http_conf {
 	uint64_t max_header_size, max_body_size, max_target_size; /* bytes */
 	int64_t max_headers;
 	uint64_t max_chunk_extensions; /* bytes */
+	uint64_t min_rate;       /* bytes a second; 0: none */
+	uint64_t min_rate_grace; /* ms */
 	int encoded_slash; /* enum encoded_slash */
 	int bare_lf;       /* enum bare_lf */
 	int underscores;   /* enum underscores */

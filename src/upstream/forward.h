@@ -46,7 +46,8 @@ struct forward_request {
 bool forward_counts_hops(const struct txn *t, uint64_t *left);
 /* Which of the protocols that may pass (char *) the client asks for; n == 0:
  * none of them. */
-struct str forward_upgrade(const struct txn *t, const struct conf_list *allowed);
+struct str forward_upgrade(const struct txn *t,
+    const struct conf_list *allowed);
 /* Reports protocols that never pass. */
 void forward_check_upgrades(struct conf_load *load,
     const struct conf_list *allowed);

@@ -641,6 +641,7 @@ h1_client_start(struct h1_client *h, struct txn *t, struct uplink *up)
 		.forward = h->forward,
 		.send_timeout = h->send_timeout,
 		.read_timeout = h->read_timeout,
+		.bare_lf = h->bare_lf,
 		.work = {.name = "h1_client", .run = h1_client_on_work},
 		.t = t,
 		.up = up,

@@ -185,3 +185,29 @@ def test_chunk_extensions_have_a_limit(weir):
             body = b"1;" + n * b"e" + b"\r\nx\r\n0\r\n\r\n"
             assert status(say(w, post + body)) == expected
     assert refused(w, "large_extensions") == 1
+
+
+# ---- rates -----------------------------------------------------------------
+
+def drip(w, pauses, piece):
+    """Uploads a piece after each pause; the answer's status."""
+    with w.connect("port", 10 * SLOW) as s:
+        s.sendall(get(b"Content-Length: %d\r\n" % (len(pauses) * len(piece)))
+                  .replace(b"GET", b"POST"))
+        try:
+            for pause in pauses:
+                time.sleep(pause)
+                s.sendall(piece)
+            return status(s.recv(65536))
+        except (BrokenPipeError, ConnectionResetError):
+            return 408
+
+
+def test_a_bad_line_lives_and_a_slow_loris_dies(weir):
+    w = proxy(weir, http="min_rate: 1k, min_rate_grace: 1s")
+    with RawBackend([Reply(ok())], port=w.port_of("port1")):
+        assert drip(w, [0.7, 0.7, 0.7], 1024 * b"x") == 200
+        began = time.monotonic()
+        assert drip(w, 60 * [0.1], b"x") == 408
+        assert 0.9 < time.monotonic() - began < 4 * SLOW
+    assert refused(w, "slow_body") == 1

@@ -431,6 +431,102 @@ body_that_does_not_come_is_answered_with_408(void **state)
 	world_end(w);
 }
 
+#define RATE "body_timeout: 60s, min_rate: 10, min_rate_grace: 5s"
+
+static void
+body_that_drips_is_refused_when_its_grace_is_over(void **state)
+{
+	struct world *w = world_new(RATE);
+
+	(void)state;
+	client(w);
+	say(w, POST("Content-Length: 100\r\n"));
+	/* A byte a second, of which each buys a tenth of one. */
+	for (int i = 0; i < 5; i++) {
+		pass(w, 1000);
+		say(w, "x");
+		expect(w, "");
+	}
+	pass(w, 700);
+	expect_refused(w, "HTTP/1.1 408 Request Timeout|");
+	expect_log(w, "POST /pull HTTP/1.1 408 slow_body;");
+	assert_int_equal(w->stats.refused[REFUSAL_SLOW_BODY], 1);
+	world_end(w);
+}
+
+static void
+body_that_is_as_fast_as_it_must_be_goes_on(void **state)
+{
+	struct world *w = world_new(RATE);
+
+	(void)state;
+	client(w);
+	say(w, POST("Content-Length: 1000\r\n"));
+	for (int i = 0; i < 25; i++) {
+		/* A bad line: nothing for four seconds, then it comes. */
+		pass(w, 4000);
+		say(w, "0123456789012345678901234567890123456789");
+		expect(w, i < 24 ? "" : HELLO);
+	}
+	world_end(w);
+}
+
+static void
+body_that_began_fast_saves_no_more_than_body_timeout(void **state)
+{
+	struct world *w = world_new("body_timeout: 8s, min_rate: 10, "
+	    "min_rate_grace: 5s");
+
+	(void)state;
+	client(w);
+	say(w, POST("Content-Length: 9999\r\n"));
+	pass(w, 100);
+	for (int i = 0; i < 50; i++)
+		say(w, "0123456789012345678901234567890123456789");
+	pass(w, 4000);
+	say(w, "x");
+	expect(w, "");
+	pass(w, 4200);
+	expect_refused(w, "HTTP/1.1 408 Request Timeout|");
+	expect_log(w, "POST /pull HTTP/1.1 408 slow_body;");
+	world_end(w);
+}
+
+static void
+body_that_nobody_waits_for_is_not_slow(void **state)
+{
+	struct world *w = world_new(RATE);
+
+	(void)state;
+	client(w);
+	w->pull_stops = true;
+	say(w, POST("Content-Length: 2\r\n") "x");
+	pass(w, 30000);
+	txn_resume(w->t);
+	run(w);
+	pass(w, 4000);
+	say(w, "y");
+	expect(w, HELLO);
+	world_end(w);
+}
+
+static void
+body_may_be_as_slow_as_it_likes_without_a_rate(void **state)
+{
+	struct world *w = world_new("body_timeout: 60s, min_rate: 0, "
+	    "min_rate_grace: 5s");
+
+	(void)state;
+	client(w);
+	say(w, POST("Content-Length: 3\r\n"));
+	for (int i = 0; i < 3; i++) {
+		pass(w, 50000);
+		say(w, "x");
+	}
+	expect(w, HELLO);
+	world_end(w);
+}
+
 static void
 body_that_does_not_come_cuts_a_response_that_has_begun(void **state)
 {
@@ -546,6 +642,11 @@ main(void)
 		T(that_is_answered_early_is_not_taken_for_a_request),
 		T(that_is_answered_early_is_discarded_if_short),
 		T(that_does_not_come_is_answered_with_408),
+		T(that_drips_is_refused_when_its_grace_is_over),
+		T(that_is_as_fast_as_it_must_be_goes_on),
+		T(that_began_fast_saves_no_more_than_body_timeout),
+		T(that_nobody_waits_for_is_not_slow),
+		T(may_be_as_slow_as_it_likes_without_a_rate),
 		T(that_does_not_come_cuts_a_response_that_has_begun),
 		T(over_its_limit_is_refused_unread),
 		T(in_chunks_over_its_limit_is_refused),
