@@ -517,13 +517,21 @@ exchange_new(struct txn *t, struct backend *b,
 }
 
 /* A 426 has to name what it wants (RFC 9110 section 15.5.22). Upgrade is for
- * one connection only, so it is said anew, of the one protocol that passes. */
+ * one connection only, so it is said anew, of what may pass. */
 static void
-exchange_answer_upgrade_required(struct txn *t, const struct head *head)
+exchange_answer_upgrade_required(struct exchange *x)
 {
-	if (t->res.status == 426 && field_has_token(
-	        head_joined(head, FIELD_UPGRADE), STR("websocket")))
-		txn_reply_field(t, FIELD_UPGRADE, STR("websocket"));
+	const struct conf_list *allowed = x->conf->upgrades;
+	struct str wanted = head_joined(&x->client.head, FIELD_UPGRADE);
+
+	for (size_t i = 0; i < allowed->n; i++) {
+		struct str name = str_from(CONF_ITEM(allowed, char *, i));
+
+		if (field_has_token(wanted, name)) {
+			txn_reply_field(x->t, FIELD_UPGRADE, name);
+			return;
+		}
+	}
 }
 
 static void
@@ -535,7 +543,8 @@ exchange_answer(struct exchange *x)
 
 	txn_reply(t, h->response.status);
 	forward_response(&t->res.head, &h->head);
-	exchange_answer_upgrade_required(t, &h->head);
+	if (t->res.status == 426)
+		exchange_answer_upgrade_required(x);
 	exchange_take_trailers(x);
 	switch (h->framing) {
 	case BODY_NONE:
