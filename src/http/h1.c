@@ -173,6 +173,11 @@ h1_new_exchange(struct h1 *h, const char *head, size_t n)
 	h1_leave_idle(h);
 	h->state = H1_BUSY;
 	h->blank = 0;
+	if (h->is_fresh) {
+		h->is_fresh = false;
+		list_remove(&h->link);
+		list_push_back(&h->server->conns, &h->link);
+	}
 	return t;
 }
 
@@ -724,17 +729,19 @@ static const struct conn_ops h1_ops = {
 
 /* ---- what the server and transactions ask ------------------------------ */
 
-/* Kept connections go on; whoever comes now is better told at once than left
- * waiting for descriptors that nobody gives back. */
+/* Somebody has to go, or whoever comes would wait for descriptors that nobody
+ * gives back: who has no request, else the one who came. */
 static void
-h1_shed(struct h1 *h)
+h1_make_room(struct h1 *h)
 {
 	static struct log_limit limit = LOG_LIMIT(1);
 
 	log_limited(&limit, LOG_ERROR, "%u connections are all that the limit "
-	    "of open files allows for: closing new ones; raise LimitNOFILE= "
-	    "or ulimit -n", h->server->max_conns);
-	conn_close(&h->conn, CLOSE_OVERLOAD);
+	    "of open files allows for: closing idle ones and, where there are "
+	    "none, new ones; raise LimitNOFILE= or ulimit -n",
+	    h->server->max_conns);
+	if (!server_shed(h->server))
+		conn_close(&h->conn, CLOSE_OVERLOAD);
 }
 
 void
@@ -749,7 +756,8 @@ h1_accept(struct server *s, struct endpoint *ep, int fd,
 	h->idle_since = (uint32_t)clock_ms();
 	h->work.name = "h1";
 	h->work.run = h1_on_work;
-	list_push_back(&s->conns, &h->link);
+	h->is_fresh = true;
+	list_init(&h->link);
 	s->n_conns++;
 	conn_open_accepted(&h->conn, s->net, fd, peer, ep, ep->tls,
 	    h->conf->header_timeout, &h1_ops);
@@ -758,7 +766,30 @@ h1_accept(struct server *s, struct endpoint *ep, int fd,
 	else
 		h->server->stats->idle++;
 	if (s->n_conns > s->max_conns)
-		h1_shed(h);
+		h1_make_room(h);
+	/* Now, so that it does not make room for itself. */
+	list_push_back(&s->fresh, &h->link);
+}
+
+uint32_t
+h1_idle_for(struct list *link)
+{
+	struct h1 *h = h1_of_link(link);
+
+	if (h->conn.closing || h->state != H1_IDLE || h1_is_sending(h))
+		return 0;
+	return (uint32_t)clock_ms() - h->idle_since + 1;
+}
+
+bool
+h1_shed(struct list *link)
+{
+	struct h1 *h = h1_of_link(link);
+
+	if (h->conn.closing || (h->state != H1_IDLE && h->state != H1_HEAD))
+		return false;
+	conn_close(&h->conn, CLOSE_OVERLOAD);
+	return true;
 }
 
 /* A client that was heard of this recently may be about to send again. */

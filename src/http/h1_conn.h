@@ -76,12 +76,13 @@ struct h1 {
 	uint8_t blank;          /* bytes of empty lines before a head */
 	bool body_waiting : 1;  /* the body flow owes a wake */
 	bool sending : 1;       /* the deadline is for the client to read */
+	bool is_fresh : 1;      /* it never had a whole request */
 	uint32_t requests;
 	uint32_t scanned;       /* of the head in `in` */
 	uint32_t idle_since;    /* clock_ms, as much of it as fits */
 	struct server *server;
 	const struct http_conf *conf; /* see h1_conf */
-	struct list link;       /* server.conns */
+	struct list link;       /* server.fresh, then server.conns */
 	struct h1_exchange *x;
 	struct leftover in, out;
 	struct task work;

@@ -56,6 +56,7 @@ server_new(struct net *n, struct http_stats *stats,
 	s->stats = stats;
 	s->max_conns = UINT32_MAX;
 	list_init(&s->conns);
+	list_init(&s->fresh);
 	for (unsigned i = 0; i < module_count; i++) {
 		s->module_stats[i] = module_stats[i];
 		if (modules[i]->start != NULL)
@@ -121,6 +122,7 @@ server_on_drain(struct timer *timer)
 	    (unsigned)(s->drain_from * left / s->drain_within) : 0;
 	unsigned quota = s->n_conns > may_stay ? s->n_conns - may_stay : 0;
 
+	list_splice(&s->conns, &s->fresh);
 	LIST_EACH(link, &s->conns) {
 		if (quota == 0)
 			break;
@@ -155,10 +157,52 @@ server_drain(struct server *s, uint64_t within_ms, void (*drained)(void *arg),
 	timer_start(s->net->loop, &s->drain_timer, DRAIN_STEP);
 }
 
+/* Connections that are looked at for the one that is idle for longest: all of
+ * a small crowd; of a large one enough, since the next look goes on behind. */
+#define SHED_LOOKS 64
+
+static bool
+server_shed_idle(struct server *s)
+{
+	struct list *first = s->conns.next, *victim = NULL;
+	uint32_t longest = 0;
+
+	for (int i = 0; i < SHED_LOOKS && first != &s->conns; i++) {
+		struct list *link = list_pop_front(&s->conns);
+		uint32_t idle = h1_idle_for(link);
+
+		list_push_back(&s->conns, link);
+		if (idle > longest) {
+			longest = idle;
+			victim = link;
+		}
+		if (s->conns.next == first)
+			break;
+	}
+	return victim != NULL && h1_shed(victim);
+}
+
+/* Who has never asked for anything goes first, however long the others are
+ * idle: or those who only connect could drive away those who are served. */
+bool
+server_shed(struct server *s)
+{
+	while (!list_is_empty(&s->fresh)) {
+		struct list *link = list_pop_front(&s->fresh);
+
+		/* Not to be met again before it is gone. */
+		list_push_back(&s->conns, link);
+		if (h1_shed(link))
+			return true;
+	}
+	return server_shed_idle(s);
+}
+
 void
 server_cut(struct server *s)
 {
 	server_stop_listening(s);
+	list_splice(&s->conns, &s->fresh);
 	LIST_EACH(link, &s->conns)
 		h1_cut(link);
 }

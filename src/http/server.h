@@ -32,6 +32,7 @@ struct server {
 	struct listener **listeners;
 	size_t n_listeners;
 	struct list conns;  /* struct h1's link */
+	struct list fresh;  /* likewise, before the first whole request */
 	unsigned n_conns, max_conns;
 	bool draining;
 	struct timer drain_timer;
@@ -60,6 +61,10 @@ bool server_listen(struct server *s, struct endpoint **eps, size_t n,
  */
 void server_drain(struct server *s, uint64_t within_ms,
     void (*drained)(void *arg), void *arg);
+/* Makes room for another connection by closing one that has no request: of
+ * those that never had one the oldest, else one that is idle for long. False:
+ * there is none. */
+bool server_shed(struct server *s);
 /* Closes what is still there (shutdown_timeout is over). */
 void server_cut(struct server *s);
 

@@ -10,7 +10,9 @@ import time
 
 import pytest
 
+import conftest
 from conftest import SLOW, wait_until
+from load import Connection
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "backends"))
 
@@ -211,3 +213,32 @@ def test_a_bad_line_lives_and_a_slow_loris_dies(weir):
         assert drip(w, 60 * [0.1], b"x") == 408
         assert 0.9 < time.monotonic() - began < 4 * SLOW
     assert refused(w, "slow_body") == 1
+
+
+# ---- room ------------------------------------------------------------------
+
+def test_who_never_asks_makes_room_for_who_does(weir, monkeypatch, tmp_path):
+    script = tmp_path / "few-files"
+    script.write_text('#!/bin/sh\nulimit -n 128\nexec "%s" "$@"\n' %
+                      conftest.WEIR)
+    script.chmod(0o755)
+    w = weir(textwrap.dedent("""
+        sites:
+          - listen: {port}
+            http: {keepalive_timeout: 600s}
+            routes: [{respond: {body: here}}]
+    """), start=False)
+    monkeypatch.setattr(conftest, "WEIR", str(script))
+    w.start()
+    served = [Connection(w, timeout=5) for _ in range(20)]
+    for c in served:
+        c.ask()
+    silent = [Connection(w, timeout=5) for _ in range(120)]
+    fresh = Connection(w, timeout=5)
+    for c in served + [fresh]:
+        c.ask()
+    # The oldest of those that never asked are gone, the last are not.
+    wait_until(lambda: all(c.is_over() for c in silent[:20]))
+    assert not any(c.is_over() for c in silent[-20:])
+    for c in served + silent + [fresh]:
+        c.close()

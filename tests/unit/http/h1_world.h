@@ -430,6 +430,7 @@ world_end(struct world *w)
 	run(w);
 	assert_int_equal(w->server->n_conns, 0);
 	assert_true(list_is_empty(&w->server->conns));
+	assert_true(list_is_empty(&w->server->fresh));
 	assert_int_equal(w->stats.in_flight, 0);
 	assert_int_equal(w->stats.idle, 0);
 	assert_int_equal(w->net_stats.pages_leased, 0);
@@ -533,7 +534,10 @@ static inline struct h1 *
 h1_only(struct world *w)
 {
 	assert_int_equal(w->server->n_conns, 1);
-	return LIST_ITEM(w->server->conns.next, struct h1, link);
+	struct list *fresh = &w->server->fresh;
+
+	return LIST_ITEM(list_is_empty(fresh) ? w->server->conns.next :
+	    fresh->next, struct h1, link);
 }
 
 static inline void

@@ -711,6 +711,93 @@ h1_leaves_when_the_client_leaves_an_upstream_behind(void **state)
 	world_end(w);
 }
 
+/* The client in hand is put aside; its descriptor. */
+static int
+put_aside(struct world *w)
+{
+	int fd = w->fd;
+
+	w->fd = -1;
+	return fd;
+}
+
+static void
+take_up(struct world *w, int fd)
+{
+	if (w->fd >= 0)
+		close(w->fd);
+	w->fd = fd;
+	w->eof = w->reset = false;
+	w->in.n = w->in_at = 0;
+}
+
+static void
+ask(struct world *w)
+{
+	say(w, GET("/now"));
+	expect(w, HELLO);
+	pass(w, 100);
+}
+
+static void
+h1_makes_room_by_closing_who_never_asked(void **state)
+{
+	struct world *w = world_new("");
+	int served, silent, half, late;
+
+	(void)state;
+	w->server->max_conns = 3;
+	client(w);
+	ask(w);
+	served = put_aside(w);
+	client(w);
+	silent = put_aside(w);
+	client(w);
+	say(w, "GET /now HT");
+	half = put_aside(w);
+	client(w);
+	ask(w);
+	late = put_aside(w);
+	take_up(w, silent);
+	expect_closed(w);
+	assert_int_equal(w->net_stats.closed[CLOSE_OVERLOAD], 1);
+	client(w);
+	ask(w);
+	take_up(w, half);
+	expect_closed(w);
+	take_up(w, late);
+	ask(w);
+	take_up(w, served);
+	ask(w);
+	world_end(w);
+}
+
+static void
+h1_makes_room_by_closing_the_longest_idle(void **state)
+{
+	struct world *w = world_new("");
+	int first, second;
+
+	(void)state;
+	w->server->max_conns = 2;
+	client(w);
+	ask(w);
+	first = put_aside(w);
+	client(w);
+	ask(w);
+	second = put_aside(w);
+	take_up(w, first);
+	ask(w);
+	first = put_aside(w);
+	client(w);
+	ask(w);
+	take_up(w, second);
+	expect_closed(w);
+	take_up(w, first);
+	ask(w);
+	world_end(w);
+}
+
 static void
 h1_refuses_connections_beyond_its_limit(void **state)
 {
@@ -720,15 +807,14 @@ h1_refuses_connections_beyond_its_limit(void **state)
 	(void)state;
 	w->server->max_conns = 1;
 	client(w);
-	first = w->fd;
-	w->fd = -1;
+	say(w, GET("/wait"));
+	first = put_aside(w);
 	client(w);
 	expect_closed(w);
 	assert_int_equal(w->net_stats.closed[CLOSE_OVERLOAD], 1);
-	close(w->fd);
-	w->fd = first;
-	w->eof = false;
-	say(w, GET("/now"));
+	take_up(w, first);
+	txn_resume(w->t);
+	run(w);
 	expect(w, HELLO);
 	world_end(w);
 }
@@ -817,6 +903,8 @@ main(void)
 		cmocka_unit_test(
 		    h1_leaves_when_the_client_leaves_an_upstream_behind),
 		cmocka_unit_test(h1_refuses_connections_beyond_its_limit),
+		cmocka_unit_test(h1_makes_room_by_closing_who_never_asked),
+		cmocka_unit_test(h1_makes_room_by_closing_the_longest_idle),
 		cmocka_unit_test(h1_survives_a_reset_at_every_point),
 	};
 
