@@ -26,8 +26,8 @@ size_t h1_skip_blank(const char *p, size_t n);
  * that each of them is the enum refusal of the same value. */
 enum h1_refusal {
 	H1_OK,
-#define HEAD(name, nature, status, word, text) H1_##name,
-#define REFUSAL(name, nature, status, word, text)
+#define HEAD(name, status, word, text) H1_##name,
+#define REFUSAL(name, status, word, text)
 #include "http/refusal.def"
 #undef HEAD
 #undef REFUSAL

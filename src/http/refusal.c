@@ -4,14 +4,11 @@
  */
 #include "http/refusal.h"
 
-enum refusal_nature { STRICT, POLICY };
-
 static const struct refusal_row {
-	enum refusal_nature nature;
 	int status;
 	const char *word, *text;
 } refusal_rows[REFUSAL_COUNT] = {
-	[REFUSAL_NONE] = {STRICT, 0, "ok", ""},
+	[REFUSAL_NONE] = {0, "ok", ""},
 #define HEAD(name, ...) [REFUSAL_##name] = {__VA_ARGS__},
 #define REFUSAL(name, ...) [REFUSAL_##name] = {__VA_ARGS__},
 #include "http/refusal.def"
@@ -37,19 +34,13 @@ refusal_text(enum refusal r)
 	return refusal_rows[r].text;
 }
 
-bool
-refusal_is_policy(enum refusal r)
-{
-	return refusal_rows[r].nature == POLICY;
-}
-
 void
 refusal_print_man(struct buf *b)
 {
 	for (int i = REFUSAL_NONE + 1; i < REFUSAL_COUNT; i++) {
 		const struct refusal_row *r = &refusal_rows[i];
 
-		buf_printf(b, ".It Li %s\n%d%s: %s\n", r->word, r->status,
-		    r->nature == POLICY ? ", or reported only" : "", r->text);
+		buf_printf(b, ".It Li %s\n%d: %s\n", r->word, r->status,
+		    r->text);
 	}
 }

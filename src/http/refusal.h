@@ -7,12 +7,10 @@
 
 #include "base/buf.h"
 
-#include <stdbool.h>
-
 enum refusal {
 	REFUSAL_NONE,
-#define HEAD(name, nature, status, word, text) REFUSAL_##name,
-#define REFUSAL(name, nature, status, word, text) REFUSAL_##name,
+#define HEAD(name, status, word, text) REFUSAL_##name,
+#define REFUSAL(name, status, word, text) REFUSAL_##name,
 #include "http/refusal.def"
 #undef HEAD
 #undef REFUSAL
@@ -23,8 +21,6 @@ int refusal_status(enum refusal r);
 /* Stable: people match on it. "ok" for REFUSAL_NONE. */
 const char *refusal_word(enum refusal r);
 const char *refusal_text(enum refusal r);
-/* Whether it is a limit that `mode: log` only reports. */
-bool refusal_is_policy(enum refusal r);
 
 /* The rows as an mdoc list, for weir.yaml(5). */
 void refusal_print_man(struct buf *b);

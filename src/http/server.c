@@ -27,7 +27,7 @@ static const struct counter_row http_rows[] = {
 	COUNTER(http_stats, idle, COUNTER_GAUGE,
 	    "weir_http_connections_idle",
 	    "Client connections without a request."),
-#define REFUSAL(name, nature, status, word, text) \
+#define REFUSAL(name, status, word, text) \
 	COUNTER_LABEL(http_stats, refused[REFUSAL_##name], COUNTER_TOTAL, \
 	    "weir_http_refused_total", "reason=\"" word "\"", \
 	    "Requests that were not served, by the word in the access log."),

@@ -58,24 +58,6 @@ each_is_counted_under_its_word(void **state)
 	}
 }
 
-/* Of two readings of one message, neither can be merely reported. */
-static void
-framing_is_no_policy(void **state)
-{
-	static const enum refusal strict[] = {
-		REFUSAL_BAD_LENGTH, REFUSAL_TWO_FRAMINGS, REFUSAL_BAD_CODING,
-		REFUSAL_CODING_HTTP10, REFUSAL_BARE_LF, REFUSAL_FOLDED,
-		REFUSAL_BLANK_BEFORE_COLON, REFUSAL_MANY_HOSTS,
-		REFUSAL_BAD_HOST, REFUSAL_BAD_CHUNK, REFUSAL_BAD_TARGET,
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof strict / sizeof strict[0]; i++)
-		assert_false(refusal_is_policy(strict[i]));
-	assert_true(refusal_is_policy(REFUSAL_LARGE_BODY));
-	assert_true(refusal_is_policy(REFUSAL_MANY_FIELDS));
-}
-
 static void
 heads_use_the_same_rows(void **state)
 {
@@ -93,7 +75,6 @@ main(void)
 		cmocka_unit_test(words_are_unique_and_fit_for_a_label),
 		cmocka_unit_test(each_has_an_error_status_and_a_sentence),
 		cmocka_unit_test(each_is_counted_under_its_word),
-		cmocka_unit_test(framing_is_no_policy),
 		cmocka_unit_test(heads_use_the_same_rows),
 	};
 
