@@ -371,7 +371,7 @@ h1_client_push(struct h1_client *h)
 		case PUSH_BROKEN:
 			/* It may have answered before it closed: that
 			 * answer is worth more than our broken write. */
-			h->abandoned = true;
+			h->abandoned = h->broken = true;
 			return;
 		case PUSH_CLIENT:
 			h1_client_break(h, CAUSE_CLIENT, NULL);

@@ -98,6 +98,7 @@ struct h1_client {
 	bool head_sent;  /* composed, and in `out` if not written */
 	bool sent;       /* all of it is written */
 	bool abandoned;  /* no more of it will be */
+	bool broken;     /* because writing failed */
 	bool blocked;    /* the connection takes no more now */
 	bool body_over;  /* nothing more is to be pulled */
 	uint64_t bytes_out, body_taken;

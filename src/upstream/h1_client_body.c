@@ -90,6 +90,12 @@ h1_client_on_eof(struct h1_client *h)
 		h1_client_break(h, CAUSE_CLOSED, NULL);
 		return FLOW_FAIL;
 	}
+	/* The write that failed has taken the socket's error with it: what
+	 * reads as FIN from then on may have been a reset. */
+	if (h->broken) {
+		h1_client_break(h, CAUSE_RESET, NULL);
+		return FLOW_FAIL;
+	}
 	h->ended = true;
 	/* Half of a tunnel may be open still. */
 	if (h->framing == BODY_CLOSE || h->sent)
