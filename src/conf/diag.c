@@ -68,7 +68,7 @@ diag_is_beyond_cut(const struct conf_load *load, struct conf_pos pos)
 	    (pos.line == cut.line && pos.column >= cut.column));
 }
 
-static const char *
+PRINTF_LIKE(2, 0) static const char *
 diag_text(struct conf_load *load, const char *fmt, va_list ap)
 {
 	const char *text = arena_vprintf(load->arena, fmt, ap);

@@ -35,11 +35,19 @@ CRASHES = re.compile(
     r"unreachable code|was killed by signal (?!9\b)(?!15\b)")
 
 
+ports_given = set()  # of this run
+
+
 def free_port():
-    with socket.socket() as s:
-        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """One that nothing listens on, and that no test was given before."""
+    while True:
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            s.bind(("127.0.0.1", 0))
+            port = s.getsockname()[1]
+        if port not in ports_given:
+            ports_given.add(port)
+            return port
 
 
 def wait_until(condition, seconds=10, every=0.02):
