@@ -12,8 +12,8 @@
 #include "base/log.h"
 #include "base/panic.h"
 #include "http/h1_conn.h"
+#include "http/request.h"
 #include "http/site_index.h"
-#include "net/listener.h"
 
 /* Requests that one connection may have answered in a row before others get
  * their turn. */
@@ -44,14 +44,8 @@ h1_of(struct conn *c)
 {
 	struct h1 *h = (struct h1 *)c;
 
-	OBJ_CHECK(h, H1_MAGIC);
+	OBJ_CHECK(&h->client, H1_MAGIC);
 	return h;
-}
-
-static struct h1 *
-h1_of_link(struct list *link)
-{
-	return LIST_ITEM(link, struct h1, link);
 }
 
 /* ---- ends -------------------------------------------------------------- */
@@ -82,7 +76,7 @@ h1_abort(struct h1 *h, enum close_reason why)
 static void
 h1_await_request(struct h1 *h)
 {
-	h->idle_since = (uint32_t)clock_ms();
+	h->client.idle_since = (uint32_t)clock_ms();
 	conn_set_deadline(&h->conn, h1_conf(h)->keepalive_timeout);
 }
 
@@ -91,7 +85,7 @@ h1_idle(struct h1 *h)
 {
 	h->state = H1_IDLE;
 	h->scanned = 0;
-	h->server->stats->idle++;
+	h->client.server->stats->idle++;
 	h1_await_request(h);
 }
 
@@ -99,7 +93,7 @@ static void
 h1_leave_idle(struct h1 *h)
 {
 	if (h->state == H1_IDLE)
-		h->server->stats->idle--;
+		h->client.server->stats->idle--;
 }
 
 /* Something that was answered has not left yet. */
@@ -155,7 +149,7 @@ h1_after_response(struct h1 *h)
 static struct txn *
 h1_new_exchange(struct h1 *h, const char *head, size_t n)
 {
-	struct txn *t = txn_new(h->server, &h1_transport, &h->conn, h);
+	struct txn *t = txn_new(h->client.server, &h1_transport, &h->conn, h);
 	struct h1_exchange *x = arena_zalloc(t->arena, sizeof *x);
 	struct str copy = arena_str(t->arena, str_of(head, n));
 
@@ -175,8 +169,7 @@ h1_new_exchange(struct h1 *h, const char *head, size_t n)
 	h->blank = 0;
 	if (h->is_fresh) {
 		h->is_fresh = false;
-		list_remove(&h->link);
-		list_push_back(&h->server->conns, &h->link);
+		client_settle(&h->client);
 	}
 	return t;
 }
@@ -195,100 +188,6 @@ h1_refuse(struct h1 *h, struct txn *t, enum refusal why)
 	txn_refuse(t, why);
 }
 
-/* Host and an absolute target must name the same (RFC 9112 section 3.2). */
-static bool
-h1_read_host(struct txn *t)
-{
-	struct str field = head_value(&t->req.head, FIELD_HOST);
-	struct str authority = t->req.target.authority;
-	struct str host = { "", 0 };
-	uint16_t port = 0;
-
-	if (field.p != NULL && field.n > 0 &&
-	    !authority_parse(t->arena, field, &host, &port))
-		return false;
-	if (t->req.target.form == TARGET_ABSOLUTE) {
-		if (!authority_parse(t->arena, authority, &t->req.host,
-		        &t->req.port))
-			return false;
-		return field.p == NULL ||
-		    (str_eq(host, t->req.host) && port == t->req.port);
-	}
-	t->req.host = host;
-	t->req.port = port;
-	return true;
-}
-
-/*
- * Another site is asked for than the one that was named in TLS, and its host is
- * not of our certificate: a site's settings for TLS would be got around by
- * naming its neighbour there. Within a site it is left alone, for a proxy
- * before us may name all its upstreams alike.
- */
-static bool
-h1_is_for_another_site(const struct txn *t)
-{
-	struct str name = conn_tls_name(t->conn);
-
-	return name.n > 0 && t->site != NULL &&
-	    !str_eq(name, t->req.host) &&
-	    site_index_find(t->conn->endpoint->owner, name) != t->site &&
-	    !conn_tls_covers(t->conn, t->req.host);
-}
-
-/* Who asks for an https resource must have come over TLS that was secured for
- * its host, or through somebody who took that off (RFC 9110 section 7.4). */
-static bool
-h1_is_misdirected(const struct txn *t)
-{
-	bool is_bad = t->req.is_https ? h1_is_for_another_site(t) :
-	    str_case_eq(t->req.target.scheme, STR("https"));
-
-	return is_bad && !endpoint_trusts(t->conn->endpoint, txn_peer(t));
-}
-
-/* What is wrong with the target and the host; H1_OK: nothing, and the site is
- * chosen. */
-static enum h1_refusal
-h1_read_target(struct h1 *h, struct txn *t, const struct h1_request *r)
-{
-	struct target *target = &t->req.target;
-
-	if (target_split(r->target, target) != TARGET_OK)
-		return H1_BAD_TARGET;
-	if (target->form == TARGET_ASTERISK && r->method != METHOD_OPTIONS)
-		return H1_BAD_TARGET;
-	/* Its only form is an authority (RFC 9112 section 3.2.3), which is no
-	 * target here; passed on with another, its 200 would be read as the
-	 * begin of a tunnel by one of two. */
-	if (r->method == METHOD_CONNECT)
-		return H1_BAD_TARGET;
-	if (!h1_read_host(t))
-		return H1_BAD_HOST;
-	txn_choose_site(t);
-	if (h1_is_misdirected(t))
-		return H1_MISDIRECTED;
-	if (t->site != NULL)
-		h->conf = t->site->http;
-	if (target_decode(t->arena,
-	        (enum encoded_slash)h1_conf(h)->encoded_slash, target) !=
-	    TARGET_OK)
-		return H1_BAD_TARGET;
-	t->req.raw = r->target;
-	t->req.path = target->path;
-	return H1_OK;
-}
-
-static bool
-h1_has_underscore(const struct head *head)
-{
-	HEAD_EACH(f, head)
-		if (f->id == FIELD_OTHER &&
-		    memchr(f->name.p, '_', f->name.n) != NULL)
-			return true;
-	return false;
-}
-
 static void
 h1_begin(struct h1 *h, struct txn *t, struct str head)
 {
@@ -299,36 +198,27 @@ h1_begin(struct h1 *h, struct txn *t, struct str head)
 		.bare_lf = conf->bare_lf == BARE_LF_ACCEPT
 	};
 	struct h1_request r;
-	enum h1_refusal refusal;
+	enum refusal refusal;
 
 	head_init(&t->req.head, t->arena, 16);
-	refusal = h1_parse_request(head.p, head.n, &limits, &r, &t->req.head);
-	if (refusal != H1_OK)
-		goto refused;
-	t->req.method = r.method;
-	t->req.method_name = r.method_name;
-	t->req.minor = (uint8_t)r.minor;
-	t->req.expects_continue = r.expect_continue;
-	t->req.wants_upgrade = r.upgrade;
-	h->x->peer_closes = r.minor == 0 ? !r.keep_alive : r.close;
-	refusal = h1_read_target(h, t, &r);
-	if (refusal != H1_OK)
-		goto refused;
-	if (r.method == METHOD_TRACE) {
-		h1_refuse(h, t, REFUSAL_TRACE);
-		return;
+	refusal = h1_refusal_row(h1_parse_request(head.p, head.n, &limits, &r,
+	    &t->req.head));
+	if (refusal == REFUSAL_NONE) {
+		t->req.method = r.method;
+		t->req.method_name = r.method_name;
+		t->req.minor = (uint8_t)r.minor;
+		t->req.expects_continue = r.expect_continue;
+		t->req.wants_upgrade = r.upgrade;
+		h->x->peer_closes = r.minor == 0 ? !r.keep_alive : r.close;
+		refusal = request_read(t, r.target);
+		h->conf = request_conf(t);
 	}
-	if (h1_conf(h)->underscores == UNDERSCORES_REFUSE &&
-	    h1_has_underscore(&t->req.head)) {
-		h1_refuse(h, t, REFUSAL_UNDERSCORE);
+	if (refusal != REFUSAL_NONE) {
+		h1_refuse(h, t, refusal);
 		return;
 	}
 	h1_body_init(&h->x->body, h, t, &r);
 	txn_begin(t);
-	return;
-
-refused:
-	h1_refuse(h, t, h1_refusal_row(refusal));
 }
 
 /* A whole head stands at P; N bytes are there in all. */
@@ -345,10 +235,10 @@ h1_take_head(struct h1 *h, const char *p, size_t head_n, size_t n,
 	else if (n > head_n)
 		leftover_put(h->conn.net, &h->in, p + head_n, n - head_n);
 
-	h->server->current = t;
+	h->client.server->current = t;
 	loop_note(h->conn.net->loop, t->req.line.p, t->req.line.n);
 	h1_begin(h, t, head);
-	h->server->current = NULL;
+	h->client.server->current = NULL;
 }
 
 static void
@@ -612,7 +502,7 @@ h1_on_work(struct task *task)
 {
 	struct h1 *h = CONTAINER_OF(task, struct h1, work);
 
-	OBJ_CHECK(h, H1_MAGIC);
+	OBJ_CHECK(&h->client, H1_MAGIC);
 	if (!h->conn.closing)
 		h1_work(h);
 }
@@ -714,35 +604,73 @@ h1_on_closed(struct conn *c)
 	}
 	leftover_free(c->net, &h->in);
 	leftover_free(c->net, &h->out);
-	list_remove(&h->link);
-	h->server->n_conns--;
-	h->magic = 0;
+	client_end(&h->client);
+	h->client.magic = 0;
 	mem_free(h);
 }
 
-static const struct conn_ops h1_ops = {
-	.name = "h1",
-	.ready = h1_on_ready,
-	.timeout = h1_on_timeout,
-	.closed = h1_on_closed
-};
-
 /* ---- what the server and transactions ask ------------------------------ */
 
-/* Somebody has to go, or whoever comes would wait for descriptors that nobody
- * gives back: who has no request, else the one who came. */
-static void
-h1_make_room(struct h1 *h)
+static uint32_t
+h1_idle_for(const struct client *c)
 {
-	static struct log_limit limit = LOG_LIMIT(1);
+	const struct h1 *h = (const struct h1 *)c;
 
-	log_limited(&limit, LOG_ERROR, "%u connections are all that the limit "
-	    "of open files allows for: closing idle ones and, where there are "
-	    "none, new ones; raise LimitNOFILE= or ulimit -n",
-	    h->server->max_conns);
-	if (!server_shed(h->server))
-		conn_close(&h->conn, CLOSE_OVERLOAD);
+	if (c->conn.closing || h->state != H1_IDLE || h1_is_sending(h))
+		return 0;
+	return (uint32_t)clock_ms() - c->idle_since + 1;
 }
+
+static bool
+h1_shed(struct client *c)
+{
+	struct h1 *h = h1_of(&c->conn);
+
+	if (c->conn.closing || (h->state != H1_IDLE && h->state != H1_HEAD))
+		return false;
+	conn_close(&c->conn, CLOSE_OVERLOAD);
+	return true;
+}
+
+/* A client that was heard of this recently may be about to send again. */
+#define H1_RECENT 1000 /* ms */
+
+static bool
+h1_close_if_idle(struct client *c, bool hurry)
+{
+	struct h1 *h = h1_of(&c->conn);
+	bool is_recent = (uint32_t)clock_ms() - c->idle_since < H1_RECENT;
+
+	if (c->conn.closing)
+		return false;
+	if (h->state != H1_IDLE && h->state != H1_HEAD)
+		return false;
+	if (!hurry && (h->state == H1_HEAD || is_recent))
+		return false;
+	if (!c->conn.connecting && h1_is_sending(h))
+		return false;
+	conn_close(&c->conn, CLOSE_SHUTDOWN);
+	return true;
+}
+
+static void
+h1_cut(struct client *c)
+{
+	h1_abort(h1_of(&c->conn), CLOSE_SHUTDOWN);
+}
+
+static const struct client_ops h1_ops = {
+	.conn = {
+		.name = "h1",
+		.ready = h1_on_ready,
+		.timeout = h1_on_timeout,
+		.closed = h1_on_closed
+	},
+	.idle_for = h1_idle_for,
+	.shed = h1_shed,
+	.close_if_idle = h1_close_if_idle,
+	.cut = h1_cut
+};
 
 void
 h1_accept(struct server *s, struct endpoint *ep, int fd,
@@ -750,73 +678,17 @@ h1_accept(struct server *s, struct endpoint *ep, int fd,
 {
 	struct h1 *h = mem_zalloc(sizeof *h);
 
-	h->magic = H1_MAGIC;
-	h->server = s;
+	h->client.magic = H1_MAGIC;
 	h->conf = site_index_first(ep->owner)->http;
-	h->idle_since = (uint32_t)clock_ms();
 	h->work.name = "h1";
 	h->work.run = h1_on_work;
 	h->is_fresh = true;
-	list_init(&h->link);
-	s->n_conns++;
-	conn_open_accepted(&h->conn, s->net, fd, peer, ep, ep->tls,
-	    h->conf->header_timeout, &h1_ops);
-	if (ep->tls == NULL)
-		h1_idle(h);
-	else
-		h->server->stats->idle++;
-	if (s->n_conns > s->max_conns)
-		h1_make_room(h);
-	/* Now, so that it does not make room for itself. */
-	list_push_back(&s->fresh, &h->link);
-}
-
-uint32_t
-h1_idle_for(struct list *link)
-{
-	struct h1 *h = h1_of_link(link);
-
-	if (h->conn.closing || h->state != H1_IDLE || h1_is_sending(h))
-		return 0;
-	return (uint32_t)clock_ms() - h->idle_since + 1;
-}
-
-bool
-h1_shed(struct list *link)
-{
-	struct h1 *h = h1_of_link(link);
-
-	if (h->conn.closing || (h->state != H1_IDLE && h->state != H1_HEAD))
-		return false;
-	conn_close(&h->conn, CLOSE_OVERLOAD);
-	return true;
-}
-
-/* A client that was heard of this recently may be about to send again. */
-#define H1_RECENT 1000 /* ms */
-
-unsigned
-h1_close_if_idle(struct list *link, bool hurry)
-{
-	struct h1 *h = h1_of_link(link);
-	bool is_recent = (uint32_t)clock_ms() - h->idle_since < H1_RECENT;
-
-	if (h->conn.closing)
-		return 0;
-	if (h->state != H1_IDLE && h->state != H1_HEAD)
-		return 0;
-	if (!hurry && (h->state == H1_HEAD || is_recent))
-		return 0;
-	if (!h->conn.connecting && h1_is_sending(h))
-		return 0;
-	conn_close(&h->conn, CLOSE_SHUTDOWN);
-	return 1;
-}
-
-void
-h1_cut(struct list *link)
-{
-	h1_abort(h1_of_link(link), CLOSE_SHUTDOWN);
+	client_open(&h->client, s, ep, fd, peer, h->conf->header_timeout,
+	    &h1_ops);
+	/* Of TLS the handshake has its own deadline. */
+	s->stats->idle++;
+	if (ep->tls == NULL && !h->conn.closing)
+		h1_await_request(h);
 }
 
 /* Steps run only where h1_turn writes what they answered when they are over. */

@@ -6,8 +6,8 @@
 #define HTTP_H1_CONN_H
 
 #include "http/chunk.h"
+#include "http/client.h"
 #include "http/h1_parse.h"
-#include "http/server.h"
 
 #define H1_MAGIC 0x48310001u
 
@@ -70,8 +70,10 @@ struct h1_exchange {
  * field counts: there may be ten thousand.
  */
 struct h1 {
-	struct conn conn; /* first: the connection is the object */
-	uint32_t magic;
+	union { /* first: the connection is the object */
+		struct conn conn;
+		struct client client;
+	};
 	uint8_t state;          /* enum h1_state */
 	uint8_t blank;          /* bytes of empty lines before a head */
 	bool body_waiting : 1;  /* the body flow owes a wake */
@@ -79,10 +81,7 @@ struct h1 {
 	bool is_fresh : 1;      /* it never had a whole request */
 	uint32_t requests;
 	uint32_t scanned;       /* of the head in `in` */
-	uint32_t idle_since;    /* clock_ms, as much of it as fits */
-	struct server *server;
 	const struct http_conf *conf; /* see h1_conf */
-	struct list link;       /* server.fresh, then server.conns */
 	struct h1_exchange *x;
 	struct leftover in, out;
 	struct task work;

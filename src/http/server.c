@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/panic.h"
+#include "http/client.h"
 #include "http/h1.h"
 
 static const struct counter_row http_rows[] = {
@@ -124,9 +125,12 @@ server_on_drain(struct timer *timer)
 
 	list_splice(&s->conns, &s->fresh);
 	LIST_EACH(link, &s->conns) {
+		struct client *c = client_of_link(link);
+
 		if (quota == 0)
 			break;
-		quota -= h1_close_if_idle(link, left == 0);
+		if (client_ops(c)->close_if_idle(c, left == 0))
+			quota--;
 	}
 	if (s->n_conns > 0) {
 		timer_start(s->net->loop, &s->drain_timer, DRAIN_STEP);
@@ -164,22 +168,24 @@ server_drain(struct server *s, uint64_t within_ms, void (*drained)(void *arg),
 static bool
 server_shed_idle(struct server *s)
 {
-	struct list *first = s->conns.next, *victim = NULL;
+	struct list *first = s->conns.next;
+	struct client *victim = NULL;
 	uint32_t longest = 0;
 
 	for (int i = 0; i < SHED_LOOKS && first != &s->conns; i++) {
 		struct list *link = list_pop_front(&s->conns);
-		uint32_t idle = h1_idle_for(link);
+		struct client *c = client_of_link(link);
+		uint32_t idle = client_ops(c)->idle_for(c);
 
 		list_push_back(&s->conns, link);
 		if (idle > longest) {
 			longest = idle;
-			victim = link;
+			victim = c;
 		}
 		if (s->conns.next == first)
 			break;
 	}
-	return victim != NULL && h1_shed(victim);
+	return victim != NULL && client_ops(victim)->shed(victim);
 }
 
 /* Who has never asked for anything goes first, however long the others are
@@ -189,10 +195,11 @@ server_shed(struct server *s)
 {
 	while (!list_is_empty(&s->fresh)) {
 		struct list *link = list_pop_front(&s->fresh);
+		struct client *c = client_of_link(link);
 
 		/* Not to be met again before it is gone. */
 		list_push_back(&s->conns, link);
-		if (h1_shed(link))
+		if (client_ops(c)->shed(c))
 			return true;
 	}
 	return server_shed_idle(s);
@@ -203,8 +210,11 @@ server_cut(struct server *s)
 {
 	server_stop_listening(s);
 	list_splice(&s->conns, &s->fresh);
-	LIST_EACH(link, &s->conns)
-		h1_cut(link);
+	LIST_EACH(link, &s->conns) {
+		struct client *c = client_of_link(link);
+
+		client_ops(c)->cut(c);
+	}
 }
 
 void *

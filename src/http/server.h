@@ -31,7 +31,7 @@ struct server {
 	void *module_state[MODULE_MAX];
 	struct listener **listeners;
 	size_t n_listeners;
-	struct list conns;  /* struct h1's link */
+	struct list conns;  /* struct client's link */
 	struct list fresh;  /* likewise, before the first whole request */
 	unsigned n_conns, max_conns;
 	bool draining;

@@ -337,8 +337,11 @@ fuzz_event_alone(uint8_t event)
 			mock_establish(&mock.sockets[i], 0);
 		break;
 	case 0x8a:
-		LIST_EACH(link, &fuzz.server->conns)
-			h1_close_if_idle(link, true);
+		LIST_EACH(link, &fuzz.server->conns) {
+			struct client *c = client_of_link(link);
+
+			client_ops(c)->close_if_idle(c, true);
+		}
 		break;
 	default:
 		break;
@@ -464,7 +467,7 @@ fuzz_check_nothing_is_left(void)
 
 /* ---- what was said ----------------------------------------------------- */
 
-struct client {
+struct speaker {
 	struct mock_socket *socket;
 	struct said_request requests[MAX_REQUESTS];
 	unsigned n;
@@ -477,7 +480,7 @@ struct exchanged {
 	bool is_there;
 };
 
-static struct client clients[CLIENTS];
+static struct speaker clients[CLIENTS];
 /* The last exchange of each request with an upstream. */
 static struct exchanged exchanged[CLIENTS][MAX_REQUESTS];
 /* Answers to requests of which not even the head had arrived: whose they are,
@@ -492,7 +495,7 @@ fuzz_is_prefix(struct str part, struct str all)
 }
 
 static void
-fuzz_read_client(struct client *c, struct mock_socket *socket)
+fuzz_read_client(struct speaker *c, struct mock_socket *socket)
 {
 	static const struct h1_limits limits = {
 		.max_fields = MAX_FIELDS, .max_target = MAX_TARGET
@@ -708,7 +711,7 @@ static void
 fuzz_check_client(unsigned k)
 {
 	static const struct exchanged none;
-	struct client *c = &clients[k];
+	struct speaker *c = &clients[k];
 	struct mock_socket *socket = c->socket;
 	struct said s = {
 		.arena = mock.arena, .all = buf_view(&socket->out),

@@ -464,6 +464,15 @@ client_over(struct world *w, int ours, int theirs)
 	h1_accept(w->server, w->ep, theirs, &peer);
 }
 
+/* Ends the connection of the client that has asked for something. */
+static inline void
+cut_first(struct world *w)
+{
+	struct client *c = client_of_link(w->server->conns.next);
+
+	client_ops(c)->cut(c);
+}
+
 /* SNDBUF: how much of a response the kernel takes; 0: what it likes. */
 static inline void
 client_with(struct world *w, int sndbuf)
@@ -537,7 +546,7 @@ h1_only(struct world *w)
 	struct list *fresh = &w->server->fresh;
 
 	return LIST_ITEM(list_is_empty(fresh) ? w->server->conns.next :
-	    fresh->next, struct h1, link);
+	    fresh->next, struct h1, client.link);
 }
 
 static inline void

@@ -648,7 +648,7 @@ h1_cut_while_a_step_waits_logs_it(void **state)
 	(void)state;
 	client(w);
 	say(w, GET("/wait"));
-	h1_cut(w->server->conns.next);
+	cut_first(w);
 	run(w);
 	expect_closed(w);
 	expect_log(w, "GET /wait HTTP/1.1 0 shutdown;");
@@ -672,7 +672,7 @@ h1_cut_with_more_to_do_in_the_next_tick_does_nothing(void **state)
 	before = w->stats.requests;
 	assert_in_range(before, 1, 199);
 	assert_true(task_is_queued(&h1_only(w)->work));
-	h1_cut(w->server->conns.next);
+	cut_first(w);
 	run(w);
 	assert_int_equal(w->stats.requests, before);
 	world_end(w);
@@ -687,7 +687,7 @@ h1_resumed_and_cut_in_one_tick_runs_no_step(void **state)
 	client(w);
 	say(w, GET("/wait"));
 	txn_resume(w->t);
-	h1_cut(w->server->conns.next);
+	cut_first(w);
 	run(w);
 	expect(w, "");
 	assert_int_equal(w->runs, 1);

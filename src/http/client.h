@@ -1,0 +1,64 @@
+/*
+ * A client's connection, as the server keeps it, whatever it speaks: counted,
+ * in one of two lists, closed to make room or to drain. The protocol embeds it.
+ */
+#ifndef HTTP_CLIENT_H
+#define HTTP_CLIENT_H
+
+#include "http/server.h"
+
+struct client;
+
+/* What the protocol of a connection answers. */
+struct client_ops {
+	struct conn_ops conn; /* first: conn.ops leads to the rest */
+	/* How long it has had no request, in ms, and at least 1; 0: it has
+	 * one, or its last response has not left yet. */
+	uint32_t (*idle_for)(const struct client *c);
+	/* Closes it for want of room, if it has no request. */
+	bool (*shed)(struct client *c);
+	/* Closes it for the server drains, if it has no request; with HURRY
+	 * also one that has only begun to send a head, or was heard of a
+	 * moment ago. */
+	bool (*close_if_idle)(struct client *c, bool hurry);
+	/* Closes it whatever it does. */
+	void (*cut)(struct client *c);
+};
+
+struct client {
+	struct conn conn; /* first */
+	struct server *server;
+	struct list link; /* server.fresh, then server.conns */
+	uint32_t magic;      /* the protocol's */
+	uint32_t idle_since; /* clock_ms, as much of it as fits */
+};
+
+static inline struct client *
+client_of_conn(struct conn *c)
+{
+	return (struct client *)c;
+}
+
+static inline struct client *
+client_of_link(struct list *link)
+{
+	return LIST_ITEM(link, struct client, link);
+}
+
+static inline const struct client_ops *
+client_ops(const struct client *c)
+{
+	return (const struct client_ops *)c->conn.ops;
+}
+
+/* Takes over FD, accepted on EP. C is zeroed but for its magic. It may be
+ * closing on return, for there was no room. */
+void client_open(struct client *c, struct server *s, struct endpoint *ep,
+    int fd, const struct peer *peer, uint64_t handshake_ms,
+    const struct client_ops *ops);
+/* It has had a whole request: it is nobody who only connects. */
+void client_settle(struct client *c);
+/* For its closed callback: the server forgets it. */
+void client_end(struct client *c);
+
+#endif
