@@ -31,8 +31,11 @@ check  python3             command:python3    runs the system tests
 check  python3-pytest      module:pytest      runs the system tests
 check  python3-yaml        module:yaml        reads configurations in tests
 check  python3-websockets  module:websockets  a WebSocket client
+check  python3-h2          module:h2          reads and writes HTTP/2 frames in tests
+check  python3-grpcio      module:grpc        a gRPC client and server
 check  curl                command:curl       an HTTP client
 check  openssl             command:openssl    a TLS client, and certificates
+run    libnghttp2-dev      -                  nghttp2: HTTP/2
 check  nghttp2-client      command:h2load     an HTTP/2 client, and load
 check  wrk                 command:wrk        load
 check  nodejs              command:node       the application behind the proxy

@@ -118,7 +118,8 @@ h1_choose_framing(struct h1 *h)
 	struct txn *t = x->txn;
 	int64_t length = t->res.body != NULL ? t->res.body->length : 0;
 
-	x->keep = !x->peer_closes && !t->res.close && !h->client.server->draining &&
+	x->keep = !x->peer_closes && !t->res.close &&
+	    !h->client.server->draining &&
 	    h->requests + 1 < (uint64_t)h1_conf(h)->keepalive_requests;
 	if (!x->body.ended && !h1_body_is_short(&x->body))
 		x->keep = x->keep && x->body.total > 0;
