@@ -26,6 +26,7 @@ run    pkg-config          command:pkg-config finds the libraries
 run    libssl-dev          -                  OpenSSL: TLS
 run    libpcre2-dev        -                  PCRE2: regular expressions
 run    libyaml-dev         -                  libyaml: the configuration
+run    libnghttp2-dev      -                  nghttp2: HTTP/2
 check  libcmocka-dev       library:cmocka     unit tests
 check  python3             command:python3    runs the system tests
 check  python3-pytest      module:pytest      runs the system tests
@@ -35,7 +36,6 @@ check  python3-h2          module:h2          reads and writes HTTP/2 frames in 
 check  python3-grpcio      module:grpc        a gRPC client and server
 check  curl                command:curl       an HTTP client
 check  openssl             command:openssl    a TLS client, and certificates
-run    libnghttp2-dev      -                  nghttp2: HTTP/2
 check  nghttp2-client      command:h2load     an HTTP/2 client, and load
 check  wrk                 command:wrk        load
 check  nodejs              command:node       the application behind the proxy
