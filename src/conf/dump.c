@@ -76,6 +76,9 @@ dump_is_plain(struct str text)
 		if (!is_alnum && (c == '\0' ||
 		    strchr(i == 0 ? first : later, c) == NULL))
 			return false;
+		/* In a list ":?" ends a word, as libyaml reads it. */
+		if (c == '?' && i > 0 && text.p[i - 1] == ':')
+			return false;
 	}
 	return text.n > 0 && text.p[text.n - 1] != ':';
 }

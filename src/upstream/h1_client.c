@@ -555,10 +555,14 @@ h1_client_read_head(struct h1_client *h)
 	struct conn *c = &h->up->conn;
 	size_t n;
 
-	/* An answer to what was not asked yet is none to this request; once
-	 * something was sent it is read and judged. */
-	if (h->bytes_out == 0 && !h->abandoned)
+	/* An answer to what was not asked yet is none to this request (RFC
+	 * 9112 section 9.2), not even if asking failed; once something was
+	 * sent it is read and judged. */
+	if (h->bytes_out == 0) {
+		if (h->abandoned)
+			h1_client_break(h, CAUSE_RESET, NULL);
 		return;
+	}
 	while (h->state == H1_CLIENT_HEAD && (c->can_read || c->hung_up ||
 	    h->abandoned)) {
 		switch (conn_read(c, h1_client_net(h)->in, NET_PAGE, &n)) {

@@ -74,14 +74,14 @@ fuzz_is_plain(const char *text)
 }
 
 static void
-fuzz_check_dump(struct run *r, const char *text)
+fuzz_check_dump(struct run *r, bool is_plain)
 {
 	const char *dump, *again;
 	struct run second;
 
 	fuzz_inherit(r->load, &r->shop->fittings, &r->shop->shelves);
 	dump = run_dump(r);
-	if (!fuzz_is_plain(text))
+	if (!is_plain)
 		return;
 	second = run_text(dump);
 	ASSERT(conf_errors(second.load) == 0);
@@ -106,7 +106,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	run_messages(&r);
 	conf_print_diagnostics_json(r.load, &json);
 	if (conf_errors(r.load) == 0)
-		fuzz_check_dump(&r, yaml);
+		fuzz_check_dump(&r, fuzz_is_plain(yaml) &&
+		    fuzz_is_plain(override));
 	run_end(&r);
 	arena_end(a);
 	return 0;
