@@ -547,6 +547,7 @@ h1_on_timeout(struct conn *c)
 {
 	struct h1 *h = h1_of(c);
 	bool send_stalled = h1_is_sending(h);
+	enum refusal why;
 	struct txn *t;
 
 	switch ((enum h1_state)h->state) {
@@ -565,16 +566,19 @@ h1_on_timeout(struct conn *c)
 		h1_work(h);
 		return;
 	case H1_BUSY:
-		if (send_stalled || h->x->head_sent) {
-			h1_abort(h, send_stalled ? CLOSE_SEND_TIMEOUT :
-			    CLOSE_BODY_TIMEOUT);
+		if (send_stalled) {
+			h1_abort(h, CLOSE_SEND_TIMEOUT);
+			return;
+		}
+		why = h1_body_patience(&h->x->body) == 0 ?
+		    REFUSAL_SLOW_BODY : REFUSAL_BODY_TIMEOUT;
+		txn_note_refusal(h->x->txn, why);
+		if (h->x->head_sent) {
+			h1_abort(h, CLOSE_BODY_TIMEOUT);
 			return;
 		}
 		/* Whoever reads the body is told, and answers 408. */
 		h->x->body.failed = true;
-		txn_note_refusal(h->x->txn,
-		    h1_body_patience(&h->x->body) == 0 ? REFUSAL_SLOW_BODY :
-		    REFUSAL_BODY_TIMEOUT);
 		h->x->txn->res.close = true;
 		h->body_waiting = false;
 		flow_wake(&h->x->body.flow);

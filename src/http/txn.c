@@ -134,9 +134,14 @@ txn_note_refusal(struct txn *t, enum refusal why)
 	stats->refused[why]++;
 	t->refusal = why;
 	t->reason = refusal_word(why);
-	log_limited(limit, LOG_INFO, "%s: refused with %d (%s), %s",
-	    refusal_text(why), refusal_status(why), refusal_word(why),
-	    txn_describe(t));
+	if (t->state == TXN_SENDING)
+		log_limited(limit, LOG_INFO, "%s: cut while answered with %d "
+		    "(%s), %s", refusal_text(why), t->res.status,
+		    refusal_word(why), txn_describe(t));
+	else
+		log_limited(limit, LOG_INFO, "%s: refused with %d (%s), %s",
+		    refusal_text(why), refusal_status(why), refusal_word(why),
+		    txn_describe(t));
 }
 
 static void

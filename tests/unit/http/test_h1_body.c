@@ -511,6 +511,25 @@ body_that_nobody_waits_for_is_not_slow(void **state)
 }
 
 static void
+body_that_drips_cuts_a_response_that_has_begun(void **state)
+{
+	struct world *w = world_new(RATE);
+	struct span span;
+
+	(void)state;
+	client(w);
+	say(w, "POST /fed HTTP/1.1\r\n" H "Content-Length: 5\r\n\r\n");
+	feed_text(w, "abc");
+	assert_int_equal(flow_peek(w->t->req.body, &span), FLOW_WAIT);
+	expect(w, OK "Transfer-Encoding: chunked||3|abc|");
+	pass(w, 5100);
+	expect_closed(w);
+	assert_int_equal(w->stats.refused[REFUSAL_SLOW_BODY], 1);
+	expect_log(w, "POST /fed HTTP/1.1 200 slow_body;");
+	world_end(w);
+}
+
+static void
 body_may_be_as_slow_as_it_likes_without_a_rate(void **state)
 {
 	struct world *w = world_new("body_timeout: 60s, min_rate: 0, "
@@ -648,6 +667,7 @@ main(void)
 		T(that_nobody_waits_for_is_not_slow),
 		T(may_be_as_slow_as_it_likes_without_a_rate),
 		T(that_does_not_come_cuts_a_response_that_has_begun),
+		T(that_drips_cuts_a_response_that_has_begun),
 		T(over_its_limit_is_refused_unread),
 		T(in_chunks_over_its_limit_is_refused),
 		T(may_be_of_any_size_with_limit_0),
