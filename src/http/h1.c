@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/panic.h"
 #include "http/h1_conn.h"
+#include "http/policy.h"
 #include "http/request.h"
 #include "http/site_index.h"
 
@@ -188,15 +189,24 @@ h1_refuse(struct h1 *h, struct txn *t, enum refusal why)
 	txn_refuse(t, why);
 }
 
+/* Of a head: what the settings say or, of what they only report, the most. */
+static struct h1_limits
+h1_limits(const struct http_conf *conf)
+{
+	return (struct h1_limits){
+		.max_fields = policy_holds(conf, REFUSAL_MANY_FIELDS) ?
+		    (uint32_t)conf->max_headers : POLICY_MAX_HEADERS,
+		.max_target = policy_holds(conf, REFUSAL_LONG_TARGET) ?
+		    (uint32_t)conf->max_target_size : POLICY_MAX_TARGET_SIZE,
+		.bare_lf = conf->bare_lf == BARE_LF_ACCEPT
+	};
+}
+
 static void
 h1_begin(struct h1 *h, struct txn *t, struct str head)
 {
 	const struct http_conf *conf = h1_conf(h);
-	struct h1_limits limits = {
-		.max_fields = (uint32_t)conf->max_headers,
-		.max_target = (uint32_t)conf->max_target_size,
-		.bare_lf = conf->bare_lf == BARE_LF_ACCEPT
-	};
+	struct h1_limits limits = h1_limits(conf);
 	struct h1_request r;
 	enum refusal refusal;
 
@@ -217,6 +227,7 @@ h1_begin(struct h1 *h, struct txn *t, struct str head)
 		h1_refuse(h, t, refusal);
 		return;
 	}
+	request_report_head(t, conf, head.n);
 	h1_body_init(&h->x->body, h, t, &r);
 	txn_begin(t);
 }
@@ -245,7 +256,8 @@ static void
 h1_refuse_large(struct h1 *h, const char *p, size_t n)
 {
 	bool in_line = memchr(p, '\n', n) == NULL;
-	enum refusal why = in_line ? REFUSAL_LONG_TARGET : REFUSAL_LARGE_HEAD;
+	enum refusal why = in_line && policy_holds(h1_head_conf(h),
+	    REFUSAL_LONG_TARGET) ? REFUSAL_LONG_TARGET : REFUSAL_LARGE_HEAD;
 	struct txn *t = h1_new_exchange(h, p, n < 256 ? n : 256);
 
 	h1_refuse(h, t, why);
@@ -259,7 +271,8 @@ h1_find_head(struct h1 *h, const char *p, size_t n, bool is_leftover)
 	size_t blank = h->scanned > 0 ? 0 :
 	    h1_skip_blank(p, n < room ? n : room);
 	size_t scanned = h->scanned;
-	size_t max = h1_head_conf(h)->max_header_size;
+	size_t max = policy_holds(h1_head_conf(h), REFUSAL_LARGE_HEAD) ?
+	    h1_head_conf(h)->max_header_size : POLICY_MAX_HEADER_SIZE;
 	size_t head_n;
 
 	if (blank > 0 && is_leftover)
@@ -570,8 +583,11 @@ h1_on_timeout(struct conn *c)
 			h1_abort(h, CLOSE_SEND_TIMEOUT);
 			return;
 		}
-		why = h1_body_patience(&h->x->body) == 0 ?
-		    REFUSAL_SLOW_BODY : REFUSAL_BODY_TIMEOUT;
+		why = h1_body_overdue(&h->x->body);
+		if (why == REFUSAL_NONE) {
+			h1_set_deadline(h);
+			return;
+		}
 		txn_note_refusal(h->x->txn, why);
 		if (h->x->head_sent) {
 			h1_abort(h, CLOSE_BODY_TIMEOUT);

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/panic.h"
+#include "http/policy.h"
 
 /* A body of which less than this is left is read to its end so that the
  * connection can go on; more costs less as a new connection. */
@@ -33,8 +34,10 @@ h1_body_init(struct h1_body *b, struct h1 *h, struct txn *t,
 		b->kind = H1_BODY_CHUNKED;
 		b->flow.length = -1;
 		chunk_decoder_init(&b->decoder);
-		b->decoder.max_extension =
-		    (uint32_t)h1_conf(h)->max_chunk_extensions;
+		b->decoder.max_extension = policy_holds(h1_conf(h),
+		    REFUSAL_LARGE_EXTENSIONS) ?
+		    (uint32_t)h1_conf(h)->max_chunk_extensions :
+		    POLICY_MAX_EXTENSIONS;
 		head_init(&b->trailers, t->arena, 4);
 	} else {
 		b->kind = H1_BODY_LENGTH;
@@ -96,7 +99,7 @@ uint64_t
 h1_body_patience(const struct h1_body *b)
 {
 	const struct http_conf *conf = h1_conf(b->h1);
-	int64_t left = b->credit;
+	int64_t left = b->is_excused ? (int64_t)conf->body_timeout : b->credit;
 
 	if (conf->min_rate == 0)
 		return conf->body_timeout;
@@ -106,6 +109,17 @@ h1_body_patience(const struct h1_body *b)
 		return 0;
 	return (uint64_t)left < conf->body_timeout ? (uint64_t)left :
 	    conf->body_timeout;
+}
+
+enum refusal
+h1_body_overdue(struct h1_body *b)
+{
+	if (b->is_excused || h1_body_patience(b) > 0)
+		return REFUSAL_BODY_TIMEOUT;
+	if (!txn_tolerates(b->h1->x->txn, h1_conf(b->h1), REFUSAL_SLOW_BODY))
+		return REFUSAL_SLOW_BODY;
+	b->is_excused = true;
+	return h1_body_patience(b) > 0 ? REFUSAL_NONE : REFUSAL_BODY_TIMEOUT;
 }
 
 /* Bytes to decode: the leftover, else a read into the scratch page. */
@@ -163,6 +177,26 @@ h1_body_refuse(struct h1_body *b, enum refusal why)
 	if (t->reason == NULL)
 		txn_note_refusal(t, why);
 	return h1_body_fail(b);
+}
+
+/* More chunk extensions than there may be, where that is only reported. */
+static void
+h1_body_check_extensions(struct h1_body *b)
+{
+	const struct http_conf *conf = h1_conf(b->h1);
+
+	if (!b->failed && b->decoder.extension > conf->max_chunk_extensions)
+		(void)txn_tolerates(b->h1->x->txn, conf,
+		    REFUSAL_LARGE_EXTENSIONS);
+}
+
+static bool
+h1_body_is_too_large(struct h1_body *b)
+{
+	if (b->max == 0 || b->total + b->data_n <= b->max)
+		return false;
+	return !txn_tolerates(b->h1->x->txn, h1_conf(b->h1),
+	    REFUSAL_LARGE_BODY);
 }
 
 static enum flow_status
@@ -254,11 +288,13 @@ h1_body_peek(struct flow *f, struct span *out)
 			return h1_body_lose(b);
 		}
 		st = h1_body_decode(b);
+		if (b->kind == H1_BODY_CHUNKED)
+			h1_body_check_extensions(b);
 	} while (st == FLOW_WAIT);
 
 	if (st != FLOW_DATA)
 		return st;
-	if (b->max != 0 && b->total + b->data_n > b->max) {
+	if (h1_body_is_too_large(b)) {
 		h1_body_settle(b, b->src_n);
 		return h1_body_refuse(b, REFUSAL_LARGE_BODY);
 	}

@@ -30,6 +30,7 @@ struct h1_body {
 	bool ended;
 	bool failed;
 	bool continue_owed; /* 100 Continue is sent on the first peek */
+	bool is_excused;    /* it was too slow, and min_rate only reports */
 	uint64_t left;      /* of H1_BODY_LENGTH */
 	uint64_t total;     /* bytes of content so far */
 	uint64_t max;       /* 0: no limit */
@@ -101,6 +102,9 @@ void h1_body_init(struct h1_body *b, struct h1 *h, struct txn *t,
 /* How long from now on the client may be waited for, in ms; 0: it is too
  * slow. */
 uint64_t h1_body_patience(const struct h1_body *b);
+/* Why it is not waited for any longer, now that the deadline has passed;
+ * REFUSAL_NONE: it is, with a new one. */
+enum refusal h1_body_overdue(struct h1_body *b);
 /* Raw bytes from here on (after a 101). */
 void h1_body_upgrade(struct h1_body *b);
 enum h1_discard { DISCARD_DONE, DISCARD_WAIT, DISCARD_FAILED };

@@ -29,8 +29,6 @@ enum h1_refusal {
 #define HEAD(name, status, word, text) H1_##name,
 #define REFUSAL(name, status, word, text)
 #include "http/refusal.def"
-#undef HEAD
-#undef REFUSAL
 	H1_REFUSAL_COUNT
 };
 static inline enum refusal

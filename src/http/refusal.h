@@ -12,8 +12,6 @@ enum refusal {
 #define HEAD(name, status, word, text) REFUSAL_##name,
 #define REFUSAL(name, status, word, text) REFUSAL_##name,
 #include "http/refusal.def"
-#undef HEAD
-#undef REFUSAL
 	REFUSAL_COUNT
 };
 
@@ -21,6 +19,10 @@ int refusal_status(enum refusal r);
 /* Stable: people match on it. "ok" for REFUSAL_NONE. */
 const char *refusal_word(enum refusal r);
 const char *refusal_text(enum refusal r);
+/* Whether an operator may have it reported only. */
+bool refusal_is_policy(enum refusal r);
+/* By its word; REFUSAL_NONE: nobody's. */
+enum refusal refusal_find(struct str word);
 
 /* The rows as an mdoc list, for weir.yaml(5). */
 void refusal_print_man(struct buf *b);

@@ -5,6 +5,7 @@
  */
 #include "http/request.h"
 
+#include "http/policy.h"
 #include "http/site_index.h"
 #include "net/listener.h"
 
@@ -110,7 +111,19 @@ request_read(struct txn *t, struct str raw)
 	if (t->req.method == METHOD_TRACE)
 		return REFUSAL_TRACE;
 	if (conf->underscores == UNDERSCORES_REFUSE &&
-	    request_has_underscore(&t->req.head))
+	    request_has_underscore(&t->req.head) &&
+	    !txn_tolerates(t, conf, REFUSAL_UNDERSCORE))
 		return REFUSAL_UNDERSCORE;
 	return REFUSAL_NONE;
+}
+
+void
+request_report_head(struct txn *t, const struct http_conf *conf, size_t n)
+{
+	if (n > conf->max_header_size)
+		(void)txn_tolerates(t, conf, REFUSAL_LARGE_HEAD);
+	if (t->req.raw.n > conf->max_target_size)
+		(void)txn_tolerates(t, conf, REFUSAL_LONG_TARGET);
+	if (t->req.head.n > conf->max_headers)
+		(void)txn_tolerates(t, conf, REFUSAL_MANY_FIELDS);
 }

@@ -19,4 +19,9 @@ enum refusal request_read(struct txn *t, struct str target);
  * first of its endpoint. */
 const struct http_conf *request_conf(const struct txn *t);
 
+/* A head of N bytes was taken: what of it is over a limit of CONF got here only
+ * because that is not enforced, and is reported. */
+void request_report_head(struct txn *t, const struct http_conf *conf,
+    size_t n);
+
 #endif

@@ -34,8 +34,15 @@ static const struct counter_row http_rows[] = {
 	    "Requests that were not served, by the word in the access log."),
 #define HEAD REFUSAL
 #include "http/refusal.def"
-#undef HEAD
-#undef REFUSAL
+#define POLICY(name, status, word, text) \
+	COUNTER_LABEL(http_stats, reported[REFUSAL_##name], COUNTER_TOTAL, \
+	    "weir_http_reported_total", "reason=\"" word "\"", \
+	    "Requests that would have been refused for that reason if it were " \
+	    "not only reported."),
+#define HEAD_POLICY POLICY
+#define HEAD(name, ...)
+#define REFUSAL(name, ...)
+#include "http/refusal.def"
 	COUNTER(http_stats, cut, COUNTER_TOTAL,
 	    "weir_http_responses_cut_total",
 	    "Exchanges that ended before the response was complete."),

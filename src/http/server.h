@@ -19,6 +19,7 @@ struct http_stats {
 	uint64_t in_flight; /* gauge: transactions */
 	uint64_t idle;      /* gauge: kept connections without a request */
 	uint64_t refused[REFUSAL_COUNT];
+	uint64_t reported[REFUSAL_COUNT]; /* only: see policy.h */
 	uint64_t cut;       /* ended before the response was complete */
 };
 extern const struct counter_set http_counters;

@@ -5,6 +5,7 @@
 #include "http/site.h"
 
 #include "http/pattern.h"
+#include "http/policy.h"
 #include "net/addr.h"
 #include "net/net.h"
 
@@ -102,6 +103,22 @@ static const struct conf_field http_fields[] = {
 	    "concerns the connection; refuse answers 400."),
 	KEY_BOOL(http_conf, server_tokens, .dflt = "off",
 	    .doc = "Whether responses made here have a Server field."),
+	KEY_CHOICE(http_conf, mode, policy_modes, .dflt = "enforce",
+	    .doc = "Whether limits are enforced: log lets a request pass that "
+	    "is over one, says in the error log (as a notice) that it would be "
+	    "refused, counts it in weir_http_reported_total and names the "
+	    "reason in $reported, so that a limit can be tried before it "
+	    "holds. Only for the reasons that REASONS marks so; what is "
+	    "malformed or could be read in two ways is always refused, as are "
+	    "the time-outs. A head still has at most 60k, 1000 fields and a "
+	    "target of 60k, a body 1m of chunk extensions; fields with an "
+	    "underscore are dropped; a body may be of any size, and has "
+	    "body_timeout between two pieces. For a head the mode of the first "
+	    "site of the address holds."),
+	KEY_LIST(http_conf, log_only, conf_type_policy,
+	    .doc = "Reasons that are only reported while the others are "
+	    "enforced, as all of them are with mode: log.",
+	    .example = "[large_body, underscore]"),
 	KEY_END
 };
 

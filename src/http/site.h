@@ -34,6 +34,8 @@ struct http_conf {
 	int bare_lf;       /* enum bare_lf */
 	int underscores;   /* enum underscores */
 	bool server_tokens; /* a Server field in responses */
+	int mode;           /* enum policy_mode */
+	struct conf_list log_only; /* int, enum refusal */
 };
 extern const struct conf_schema http_schema;
 

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/panic.h"
 #include "http/generation.h"
+#include "http/policy.h"
 #include "http/router.h"
 #include "http/server.h"
 #include "http/site_index.h"
@@ -144,6 +145,46 @@ txn_note_refusal(struct txn *t, enum refusal why)
 		    txn_describe(t));
 }
 
+/* A notice, where refusals are only information: an operator waits for it. */
+bool
+txn_tolerates(struct txn *t, const struct http_conf *conf, enum refusal why)
+{
+	static struct log_limit limits[REFUSAL_COUNT];
+	struct log_limit *limit = &limits[why];
+	uint64_t bit = (uint64_t)1 << why;
+
+	_Static_assert(REFUSAL_COUNT <= 64, "txn.reported has a bit for each");
+	if (policy_holds(conf, why))
+		return false;
+	if (t->reported & bit)
+		return true;
+	t->reported |= bit;
+	limit->burst = REFUSAL_LINES;
+	t->server->stats->reported[why]++;
+	log_limited(limit, LOG_NOTICE, "%s: would be refused with %d (%s), %s",
+	    refusal_text(why), refusal_status(why), refusal_word(why),
+	    txn_describe(t));
+	return true;
+}
+
+struct str
+txn_reported(const struct txn *t)
+{
+	struct buf b;
+
+	if (t->reported == 0)
+		return STR("");
+	b = buf_in(t->arena);
+	for (int r = REFUSAL_NONE + 1; r < REFUSAL_COUNT; r++) {
+		if ((t->reported >> r & 1) == 0)
+			continue;
+		if (b.n > 0)
+			buf_chr(&b, ',');
+		buf_z(&b, refusal_word((enum refusal)r));
+	}
+	return buf_view(&b);
+}
+
 static void
 txn_reject(struct txn *t, enum refusal why)
 {
@@ -164,7 +205,8 @@ txn_begin(struct txn *t)
 
 	http = t->site->http;
 	if (http->max_body_size != 0 &&
-	    t->req.body->length > (int64_t)http->max_body_size) {
+	    t->req.body->length > (int64_t)http->max_body_size &&
+	    !txn_tolerates(t, http, REFUSAL_LARGE_BODY)) {
 		t->res.close = true;
 		txn_reject(t, REFUSAL_LARGE_BODY);
 		return;

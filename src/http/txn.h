@@ -22,6 +22,7 @@
 #define TXN_MAGIC 0x7A5AC710u
 
 struct generation;
+struct http_conf;
 struct plan;
 struct route;
 struct server;
@@ -140,6 +141,7 @@ struct txn {
 	uint64_t request_bytes;
 	const char *reason;   /* stable word: why refused, failed or cut; or NULL */
 	enum refusal refusal; /* which one, if that was it */
+	uint64_t reported;    /* bits: what it was not refused for */
 	struct upstream_report *upstream; /* NULL: not proxied */
 	struct str request_id; /* made when first asked for */
 	/* Called once when the transaction ends for whatever reason, before
@@ -166,6 +168,10 @@ void txn_begin(struct txn *t);
 void txn_refuse(struct txn *t, enum refusal why);
 /* Counts and reports that T is refused; whoever reads its body answers. */
 void txn_note_refusal(struct txn *t, enum refusal why);
+/* Whether CONF has T go on though there is a reason WHY to refuse it. Then that
+ * is counted and reported, once for each reason. */
+bool txn_tolerates(struct txn *t, const struct http_conf *conf,
+    enum refusal why);
 /* Goes on after transport->resume; harmless when there was none. */
 void txn_continue(struct txn *t);
 /* The response was sent in full (OK) or the exchange ended early: runs cleanups
@@ -197,6 +203,8 @@ void txn_fail(struct txn *t, int status, const char *word, const char *fmt,
 const struct peer *txn_peer(const struct txn *t);
 /* "GET /x HTTP/1.1" from 192.0.2.1, for messages; from the txn's arena. */
 const char *txn_describe(struct txn *t);
+/* What it was not refused for, as words with "," between; "": nothing. */
+struct str txn_reported(const struct txn *t);
 const char *txn_scheme(const struct txn *t);
 /* Made (16 random bytes in hex) when first asked for. */
 struct str txn_request_id(struct txn *t);

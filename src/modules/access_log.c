@@ -355,6 +355,7 @@ json_line(struct buf *b, const struct txn *t)
 	/* One that nobody asked for so far is known to nobody else. */
 	json_text(b, "request_id", t->request_id);
 	json_text(b, "reason", str_from(t->reason));
+	json_text(b, "reported", txn_reported(t));
 	if (t->upstream != NULL)
 		json_upstream(b, t->upstream);
 	buf_chr(b, '}');
