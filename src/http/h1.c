@@ -705,9 +705,9 @@ h1_accept(struct server *s, struct endpoint *ep, int fd,
 	h->is_fresh = true;
 	client_open(&h->client, s, ep, fd, peer, h->conf->header_timeout,
 	    &h1_ops);
-	/* Of TLS the handshake has its own deadline. */
+	/* What comes before the first request has its own deadline. */
 	s->stats->idle++;
-	if (ep->tls == NULL && !h->conn.closing)
+	if (!h->conn.connecting && !h->conn.closing)
 		h1_await_request(h);
 }
 

@@ -7,7 +7,6 @@
 
 #include "http/policy.h"
 #include "http/site_index.h"
-#include "net/listener.h"
 
 const struct http_conf *
 request_conf(const struct txn *t)
@@ -67,7 +66,7 @@ request_is_misdirected(const struct txn *t)
 	bool is_bad = t->req.is_https ? request_is_for_another_site(t) :
 	    str_case_eq(t->req.target.scheme, STR("https"));
 
-	return is_bad && !endpoint_trusts(t->conn->endpoint, txn_peer(t));
+	return is_bad && !conn_is_trusted(t->conn);
 }
 
 static bool

@@ -254,6 +254,39 @@ variable_remote_addr(struct txn *t, const struct variable_arg *arg,
 	peer_format_ip(out, txn_peer(t));
 }
 
+/* Who connected, whatever a PROXY header says. */
+static const struct peer *
+variable_socket_peer(const struct txn *t)
+{
+	return t->conn->via != NULL ? &t->conn->via->proxy : &t->conn->peer;
+}
+
+static void
+variable_realip_remote_addr(struct txn *t, const struct variable_arg *arg,
+    struct buf *out)
+{
+	(void)arg;
+	peer_format_ip(out, variable_socket_peer(t));
+}
+
+static void
+variable_proxy_protocol_addr(struct txn *t, const struct variable_arg *arg,
+    struct buf *out)
+{
+	(void)arg;
+	if (t->conn->via != NULL)
+		peer_format_ip(out, txn_peer(t));
+}
+
+static void
+variable_proxy_protocol_server_addr(struct txn *t,
+    const struct variable_arg *arg, struct buf *out)
+{
+	(void)arg;
+	if (t->conn->via != NULL)
+		peer_format_ip(out, &t->conn->via->destination);
+}
+
 static void
 variable_server_addr(struct txn *t, const struct variable_arg *arg,
     struct buf *out)

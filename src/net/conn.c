@@ -12,6 +12,8 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/panic.h"
+#include "net/listener.h"
+#include "net/proxy_gate.h"
 #include "net/tls_stream.h"
 
 #include <errno.h>
@@ -121,6 +123,29 @@ conn_socket_read(struct conn *c, void *p, size_t cap, size_t *n)
 			c->is_drained = true;
 			c->can_read = false;
 		}
+		return CONN_OK;
+	}
+	if (got == 0)
+		return CONN_EOF;
+	if (errno != EAGAIN)
+		return conn_fail(c, errno);
+	c->is_drained = true;
+	c->can_read = false;
+	return CONN_AGAIN;
+}
+
+enum conn_status
+conn_socket_peek(struct conn *c, void *p, size_t cap, size_t *n)
+{
+	ssize_t got;
+
+	*n = 0;
+	do
+		got = recv(c->io.fd, p, cap, MSG_PEEK);
+	while (got < 0 && errno == EINTR);
+
+	if (got > 0) {
+		*n = (size_t)got;
 		return CONN_OK;
 	}
 	if (got == 0)
@@ -389,6 +414,7 @@ static void
 conn_on_reap(struct task *t)
 {
 	struct conn *c = CONTAINER_OF(t, struct conn, reap);
+	struct via *via = c->via; /* the owner may still ask for it */
 
 	conn_check(c);
 	if (c->tls != NULL)
@@ -396,6 +422,7 @@ conn_on_reap(struct task *t)
 	c->tls = NULL;
 	c->magic = 0;
 	c->ops->closed(c);
+	mem_free(via);
 }
 
 /* Best effort: what does not leave now never will. */
@@ -488,6 +515,10 @@ conn_on_deadline(struct timer *t)
 	conn_check(c);
 	if (!c->connecting || !c->is_client) {
 		c->ops->timeout(c);
+		return;
+	}
+	if (c->awaits_proxy) {
+		proxy_gate_timeout(c);
 		return;
 	}
 	c->net->stats->tls_failed++;
@@ -585,6 +616,8 @@ conn_connect(struct conn *c)
 		}
 		c->dialling = false;
 	}
+	if (c->awaits_proxy && !proxy_gate_pass(c))
+		return;
 	if (c->tls != NULL)
 		conn_handshake(c);
 	else
@@ -677,19 +710,21 @@ conn_open_accepted(struct conn *c, struct net *n, int fd,
 		conn_close(c, CLOSE_IO_ERROR);
 		return;
 	}
-	if (tls == NULL) {
-		c->can_write = true;
+	c->awaits_proxy = proxy_gate_stands(c);
+	if (c->awaits_proxy && !proxy_gate_admits(c))
 		return;
-	}
-	c->connecting = true;
-	c->tls = tls_stream_new(c, tls, NULL, true);
-	if (c->tls == NULL) {
+	c->can_write = tls == NULL;
+	c->connecting = tls != NULL || c->awaits_proxy;
+	if (tls != NULL)
+		c->tls = tls_stream_new(c, tls, NULL, true);
+	if (tls != NULL && c->tls == NULL) {
 		n->stats->tls_failed++;
 		conn_log_handshake(c, "out of memory");
 		conn_close(c, CLOSE_TLS_FAILED);
 		return;
 	}
-	conn_set_deadline(c, handshake_ms);
+	if (c->connecting)
+		conn_set_deadline(c, handshake_ms);
 }
 
 static bool
@@ -758,6 +793,19 @@ bool
 conn_is_flushed(const struct conn *c)
 {
 	return c->tls == NULL || tls_stream_is_flushed(c->tls);
+}
+
+/*
+ * Where a PROXY header comes first, what follows it is the client's: the proxy
+ * passed the bytes on and put no field into them. So it is the client whom the
+ * header names that has to be trusted; when it names nobody, nobody is.
+ */
+bool
+conn_is_trusted(const struct conn *c)
+{
+	if (c->via == NULL && proxy_gate_stands(c))
+		return false;
+	return endpoint_trusts(c->endpoint, &c->peer);
 }
 
 bool

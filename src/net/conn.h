@@ -31,6 +31,12 @@ struct conn_ops {
 	void (*closed)(struct conn *c);
 };
 
+/* Whom a PROXY protocol header was from and what it said beside the peer. */
+struct via {
+	struct peer proxy;       /* who connected to us */
+	struct peer destination; /* what the client reached there */
+};
+
 struct conn {
 	uint32_t magic;
 	uint8_t why;   /* enum close_reason, once closing */
@@ -38,7 +44,7 @@ struct conn {
 	bool can_read : 1;
 	bool can_write : 1;
 	bool closing : 1;
-	bool connecting : 1; /* dialling or in the TLS handshake */
+	bool connecting : 1; /* dialling, before a PROXY header, in TLS's handshake */
 	bool is_client : 1;  /* accepted, not dialled */
 	/* EPOLLRDHUP or EPOLLHUP was seen: EOF follows what is unread. */
 	bool hung_up : 1;
@@ -46,6 +52,7 @@ struct conn {
 	bool has_sent : 1;
 	/* For conn.c: */
 	bool dialling : 1;   /* connect(2) has not ended */
+	bool awaits_proxy : 1; /* a PROXY header has to come first */
 	bool is_drained : 1; /* the socket has nothing; TLS may hold bytes */
 	bool owes_fin : 1;   /* FIN when the ciphertext has left */
 	bool resets : 1;     /* conn_reset_on_close */
@@ -56,7 +63,8 @@ struct conn {
 	struct endpoint *endpoint; /* accepted on; NULL when dialled */
 	struct timer timer;
 	struct task reap;
-	struct peer peer;
+	struct peer peer; /* whom a PROXY header names, else who connected */
+	struct via *via;  /* NULL: no PROXY header named anybody */
 };
 
 enum conn_status {
@@ -66,9 +74,10 @@ enum conn_status {
 	CONN_FAILED /* errno-like failure; conn_failure() has the words */
 };
 
-/* Takes over an accepted descriptor; with TLS the handshake runs first
- * (deadline HANDSHAKE_MS, closed with CLOSE_TLS_*). Afterwards that deadline
- * runs on as the owner's, until the owner sets another. */
+/* Takes over an accepted descriptor; where EP wants one, a PROXY header comes
+ * first, then with TLS the handshake (deadline of both HANDSHAKE_MS, closed with
+ * CLOSE_PROXY_* or CLOSE_TLS_*). Afterwards that deadline runs on as the
+ * owner's, until the owner sets another. */
 void conn_open_accepted(struct conn *c, struct net *n, int fd,
     const struct peer *peer, struct endpoint *ep, struct tls_context *tls,
     uint64_t handshake_ms, const struct conn_ops *ops);
@@ -118,6 +127,8 @@ int conn_errno(const struct conn *c);
 
 void conn_set_deadline(struct conn *c, uint64_t ms_from_now); /* 0: none */
 
+/* Whether the peer is a proxy that may say whom it speaks for, in fields. */
+bool conn_is_trusted(const struct conn *c);
 bool conn_is_tls(const struct conn *c);
 /* The server name that the client asked for; "" if none. TLS only. */
 struct str conn_tls_name(const struct conn *c);

@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/log.h"
 #include "base/panic.h"
+#include "conf/load.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -34,19 +35,43 @@ static const struct conf_field listen_fields[] = {
 	KEY_BOOL(listen_conf, reuse, .dflt = "on",
 	    .doc = "Every worker has a socket and a queue of its own "
 	    "(SO_REUSEPORT); off: all accept from one."),
+	KEY_BOOL(listen_conf, proxy_protocol, .dflt = "off",
+	    .doc = "Connections begin with a header of the PROXY protocol, "
+	    "version 1 or 2, also before TLS: the client is whom it names. "
+	    "Only addresses in `trusted`, which must be given, may connect; "
+	    "others are closed unread, and so is who sends no header within "
+	    "`header_timeout`. A header that names nobody (UNKNOWN, LOCAL) "
+	    "leaves the address of the connection."),
 	KEY_LIST(listen_conf, trusted, conf_type_cidr,
 	    .doc = "Addresses and networks of proxies before this one. What "
 	    "they say in X-Forwarded-* fields is believed and passed on, with "
-	    "their own address added; from everybody else it is dropped.",
+	    "their own address added; from everybody else it is dropped. With "
+	    "`proxy_protocol`, who may connect; fields are then believed when "
+	    "the client that the header names is in the list, too.",
 	    .example = "[10.0.0.0/8]"),
 	KEY_END
 };
+
+/* The header is believed: without a list of those who may send it, anybody
+ * could be anybody. */
+static void
+listener_check(struct conf_load *load, void *block)
+{
+	const struct listen_conf *c = block;
+
+	if (c->proxy_protocol && c->trusted.n == 0)
+		conf_error(load, conf_pos_of(c, &c->proxy_protocol),
+		    "proxy-trusted", "\"proxy_protocol\" needs \"trusted\": "
+		    "the addresses of the proxies, such as trusted: "
+		    "[10.0.0.0/8]");
+}
 
 const struct conf_schema listen_schema = {
 	.name = "listener",
 	.doc = "Settings of an address that sites listen on.",
 	.size = sizeof(struct listen_conf),
-	.fields = listen_fields
+	.fields = listen_fields,
+	.check = listener_check
 };
 
 struct listener {

@@ -13,6 +13,7 @@ struct listen_conf {
 	int64_t backlog;
 	int steer; /* enum listen_steer */
 	bool reuse; /* off: one socket that all workers accept from */
+	bool proxy_protocol; /* a PROXY header comes first */
 	struct conf_list trusted; /* struct cidr: proxies before us */
 };
 extern const struct conf_schema listen_schema; /* an entry of `listeners` */

@@ -27,6 +27,9 @@
 	CLOSE(SEND_TIMEOUT,  "send_timeout",   "the peer took nothing within send_timeout") \
 	CLOSE(TLS_TIMEOUT,   "tls_timeout",    "no TLS handshake within header_timeout") \
 	CLOSE(TLS_FAILED,    "tls_failed",     "the TLS handshake failed") \
+	CLOSE(PROXY_TIMEOUT, "proxy_timeout",  "no PROXY protocol header within header_timeout") \
+	CLOSE(PROXY_FAILED,  "proxy_failed",   "it does not begin with a PROXY protocol header") \
+	CLOSE(PROXY_UNTRUSTED, "proxy_untrusted", "only trusted proxies may connect here") \
 	CLOSE(BAD_REQUEST,   "bad_request",    "the request was refused as malformed") \
 	CLOSE(SHUTDOWN,      "shutdown",       "the worker is shutting down") \
 	CLOSE(ABORTED,       "aborted",        "the response could not be completed") \

@@ -472,7 +472,7 @@ forward_request(struct txn *t, const struct forward_request *r,
     struct buf *out)
 {
 	struct str host = forward_host(t);
-	bool is_trusted = endpoint_trusts(t->conn->endpoint, txn_peer(t));
+	bool is_trusted = conn_is_trusted(t->conn);
 
 	forward_request_line(t, out);
 	if (!r->edits->drops[FIELD_HOST])
