@@ -22,7 +22,7 @@ MAKEFLAGS += --no-builtin-rules
 GOALS := $(or $(MAKECMDGOALS),all)
 
 # These call make again once the libraries are there, or need no compiler.
-UNCONFIGURED := help run check bench torture fuzz lint dist clean format
+UNCONFIGURED := help run check bench torture fuzz campaign lint dist clean format
 
 .PHONY: all $(UNCONFIGURED) docs install uninstall unit-tests fuzz-replays \
 	fuzz-drivers FORCE
@@ -172,6 +172,13 @@ fuzz:
 	    SANITIZE=address,undefined FUZZER=1 fuzz-drivers
 	@bash tests/fuzz/run build-fuzz/fuzz '$(T)'
 
+# In slices, until every driver had T seconds of CPU; it can be interrupted.
+campaign:
+	+@sh contrib/setup.sh ci
+	+@$(MAKE) --no-print-directory BUILD=build-fuzz CC=clang \
+	    SANITIZE=address,undefined FUZZER=1 fuzz-drivers
+	@tests/fuzz/campaign build-fuzz/fuzz '$(T)'
+
 # What .clang-format would change; for a look, not for obedience.
 format:
 	@clang-format --dry-run src/*/*.[ch] $(wildcard src/*.c)
@@ -270,6 +277,7 @@ help:
 	echo 'make bench       side by side with nginx and haproxy'; \
 	echo 'make torture     what takes minutes: storms, thousands of transfers'; \
 	echo 'make fuzz T=60   every fuzz driver for T seconds (clang)'; \
+	echo 'make campaign T=3600   likewise, in pieces until each had T seconds'; \
 	echo 'make docs        the manual page and the schema, from the binary'; \
 	echo 'make format      what clang-format would change'; \
 	echo 'make install     DESTDIR=... is respected; the configuration is kept'; \
