@@ -211,6 +211,11 @@ h1_begin(struct h1 *h, struct txn *t, struct str head)
 	enum refusal refusal;
 
 	head_init(&t->req.head, t->arena, 16);
+	/* Nothing of it is looked at: its secrets are out already. */
+	if (h->conn.in_clear) {
+		h1_refuse(h, t, REFUSAL_PLAIN_HTTP);
+		return;
+	}
 	refusal = h1_refusal_row(h1_parse_request(head.p, head.n, &limits, &r,
 	    &t->req.head));
 	if (refusal == REFUSAL_NONE) {

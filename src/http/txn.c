@@ -101,13 +101,26 @@ txn_follow(struct txn *t, const struct plan *plan, unsigned from)
 	txn_run(t);
 }
 
+static void
+txn_reply_refusal(struct txn *t, int status)
+{
+	if (t->refusal != REFUSAL_PLAIN_HTTP) {
+		txn_reply_error(t, status);
+		return;
+	}
+	/* "Bad Request" alone would send people looking for another fault. */
+	txn_reply(t, status);
+	txn_reply_bytes(t, "text/plain", STR("This port is for HTTPS, and "
+	    "the request came without TLS.\n"));
+}
+
 /* The response phases of the site's own plan, for what has no route. */
 static void
 txn_answer(struct txn *t, int status)
 {
 	if (t->site == NULL)
 		t->site = site_index_first(t->conn->endpoint->owner);
-	txn_reply_error(t, status);
+	txn_reply_refusal(t, status);
 	/* A 405 says what else there is (RFC 9110 section 15.5.6): whatever
 	 * we do not refuse for every resource. */
 	if (status == 405)

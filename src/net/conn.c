@@ -14,6 +14,7 @@
 #include "base/panic.h"
 #include "net/listener.h"
 #include "net/proxy_gate.h"
+#include "net/tls_hello.h"
 #include "net/tls_stream.h"
 
 #include <errno.h>
@@ -36,6 +37,7 @@
 enum {
 	FAILURE_TLS = 200,     /* tls_stream_failure has the words */
 	FAILURE_HANDSHAKE_EOF,
+	FAILURE_NO_TLS,
 	FAILURE_SHORT_FILE
 };
 
@@ -73,6 +75,8 @@ conn_failure(const struct conn *c)
 		return tls_stream_failure(c->tls);
 	case FAILURE_HANDSHAKE_EOF:
 		return "the peer closed during the TLS handshake";
+	case FAILURE_NO_TLS:
+		return "the peer does not speak TLS";
 	case FAILURE_SHORT_FILE:
 		return "the file has become shorter";
 	case ECONNREFUSED:
@@ -575,10 +579,81 @@ conn_stands(struct conn *c)
 	c->ops->ready(c);
 }
 
+/* Its owner hears of the request as of any other, and answers it in clear. */
+static void
+conn_go_in_clear(struct conn *c)
+{
+	tls_stream_end(c->tls);
+	c->tls = NULL;
+	c->in_clear = true;
+	c->can_read = c->can_write = true;
+	c->net->stats->tls_failed++;
+	conn_stands(c);
+}
+
+/* OpenSSL would not send one either: an alert by which a peer that speaks
+ * something like TLS learns of it (RFC 8446 section 6.2, unexpected_message).
+ * What was not read would turn the close into a reset, which overtakes it. */
+static void
+conn_refuse_hello(struct conn *c)
+{
+	static const char alert[] = "\x15\x03\x03\x00\x02\x02\x0a";
+	struct iovec iov = { (char *)(uintptr_t)alert, sizeof alert - 1 };
+	size_t n;
+
+	(void)conn_socket_read(c, c->net->tls, NET_SCRATCH, &n);
+	(void)conn_socket_write(c, &iov, 1, 0, &n);
+	(void)conn_fail(c, FAILURE_NO_TLS);
+	conn_handshake_failed(c);
+}
+
+/*
+ * What a client says first. It stays in the socket, for whoever is to read it:
+ * OpenSSL, which shall not be asked before it is known to be TLS, or the owner.
+ */
+static enum tls_hello
+conn_peek_hello(const struct conn *c)
+{
+	char p[TLS_HELLO_PEEK];
+	ssize_t n = recv(c->io.fd, p, sizeof p, MSG_PEEK);
+	enum tls_hello hello;
+
+	if (n < 0 && errno == EAGAIN)
+		return TLS_HELLO_MORE;
+	hello = tls_hello_of(p, n > 0 ? (size_t)n : 0);
+	/* No more will come: OpenSSL says what is wrong with that. */
+	return hello == TLS_HELLO_MORE && (n <= 0 || c->hung_up) ?
+	    TLS_HELLO_TLS : hello;
+}
+
+/* False: it is no handshake, or not known to be one yet. */
+static bool
+conn_is_greeted(struct conn *c)
+{
+	if (!c->is_client || c->greeted)
+		return true;
+	switch (conn_peek_hello(c)) {
+	case TLS_HELLO_MORE:
+		return false;
+	case TLS_HELLO_TLS:
+		c->greeted = true;
+		return true;
+	case TLS_HELLO_HTTP:
+		conn_go_in_clear(c);
+		return false;
+	case TLS_HELLO_OTHER:
+		conn_refuse_hello(c);
+		return false;
+	}
+	UNREACHABLE();
+}
+
 static void
 conn_handshake(struct conn *c)
 {
 	c->error = 0;
+	if (!conn_is_greeted(c))
+		return;
 	switch (tls_stream_handshake(c->tls)) {
 	case TLS_DONE:
 		conn_stands(c);

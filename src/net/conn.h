@@ -50,7 +50,10 @@ struct conn {
 	bool hung_up : 1;
 	/* Bytes have left; cleared by an owner who wants to know of more. */
 	bool has_sent : 1;
+	/* It came to a port for TLS with a request in clear: to be refused. */
+	bool in_clear : 1;
 	/* For conn.c: */
+	bool greeted : 1;    /* what the client says first is TLS */
 	bool dialling : 1;   /* connect(2) has not ended */
 	bool awaits_proxy : 1; /* a PROXY header has to come first */
 	bool is_drained : 1; /* the socket has nothing; TLS may hold bytes */
@@ -77,7 +80,8 @@ enum conn_status {
 /* Takes over an accepted descriptor; where EP wants one, a PROXY header comes
  * first, then with TLS the handshake (deadline of both HANDSHAKE_MS, closed with
  * CLOSE_PROXY_* or CLOSE_TLS_*). Afterwards that deadline runs on as the
- * owner's, until the owner sets another. */
+ * owner's, until the owner sets another. A client that speaks HTTP without TLS
+ * becomes the owner's, too: in_clear, and plain. */
 void conn_open_accepted(struct conn *c, struct net *n, int fd,
     const struct peer *peer, struct endpoint *ep, struct tls_context *tls,
     uint64_t handshake_ms, const struct conn_ops *ops);

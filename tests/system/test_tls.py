@@ -35,6 +35,7 @@ SITE = """
     workers: {workers}
     access_log: {to: {dir}/access.log, buffer: 0,
                  format: '$ssl_protocol $ssl_cipher $ssl_session_reused $scheme $host'}
+    error_log: {level: info}
     http: {header_timeout: 1s}
     sites:
       - hosts: [a.example, "*.a.example"]
@@ -78,6 +79,12 @@ def client(w, *trusted, low=None, high=None, ciphers=None):
         c.maximum_version = high
     if ciphers:
         c.set_ciphers(ciphers)
+    return c
+
+
+def client_context():
+    c = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    c.check_hostname, c.verify_mode = False, ssl.CERT_NONE
     return c
 
 
@@ -239,9 +246,69 @@ def test_stalled_handshake_is_cut(w):
         assert 0.5 < time.monotonic() - began < 5 * SLOW
 
 
-def test_plain_http_on_a_tls_port_ends(w):
-    w.raw(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
+@pytest.mark.parametrize("request_", [
+    b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n",
+    b"POST /x HTTP/1.0\r\nContent-Length: 100000\r\n\r\n" + b"x" * 100000,
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(9),
+    b"GET nonsense\r\n\r\n"], ids=["get", "body", "preface", "nonsense"])
+def test_plain_http_on_a_tls_port_is_told_so(weir, request_):
+    w = start(weir, "    admin: 127.0.0.1:{port2}" + SITE.replace(
+        "format: '", "format: '$reason "))
+    data = w.raw(request_)
+    assert data.startswith(b"HTTP/1.1 400 ")
+    assert b"Connection: close\r\n" in data
+    assert data.endswith(b"This port is for HTTPS, and the request came "
+                         b"without TLS.\n")
+    wait_until(lambda: w.access_log())
+    assert w.access_log().startswith("plain_http - - - http ")
+    w.wait_log("(plain_http)")
+    metrics = w.get("/metrics", port="port2").text
+    assert 'weir_http_refused_total{reason="plain_http"} 1' in metrics
     assert b"site a" in ask(w, client(w), "a.example")[0]
+
+
+def test_plain_http_byte_by_byte(w):
+    with w.connect() as s:
+        for byte in b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n":
+            s.sendall(bytes([byte]))
+            time.sleep(0.001)
+        assert recv_all(s).startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize("greeting", [
+    b"SSH-2.0-OpenSSH_9.2\r\n", b"\x80\x2e\x01\x03\x01" + bytes(100),
+    b"\x05\x01\x00", b"\0" * 30000], ids=["ssh", "sslv2", "socks", "zeros"])
+def test_what_is_neither_gets_an_alert(w, greeting):
+    assert w.raw(greeting) == b"\x15\x03\x03\x00\x02\x02\x0a"
+    w.wait_log("the peer does not speak TLS")
+
+
+def hello_of(name):
+    """A ClientHello as OpenSSL writes it."""
+    out = ssl.MemoryBIO()
+    o = client_context().wrap_bio(ssl.MemoryBIO(), out, server_hostname=name)
+    with pytest.raises(ssl.SSLWantReadError):
+        o.do_handshake()
+    return out.read()
+
+
+def test_hello_may_come_byte_by_byte(w):
+    with w.connect() as s:
+        for byte in hello_of("a.example"):
+            s.sendall(bytes([byte]))
+            time.sleep(0.0005)
+        assert s.recv(1) == b"\x16"
+
+
+def test_hello_byte_by_byte_gains_no_time(w):
+    hello, began = hello_of("a.example"), time.monotonic()
+    with w.connect() as s:
+        with pytest.raises(OSError):
+            for byte in hello * 10:
+                s.sendall(bytes([byte]))
+                time.sleep(0.05)
+    assert 0.5 < time.monotonic() - began < 5 * SLOW
+    w.wait_log("time-out")
 
 
 def test_close_is_announced(w):

@@ -1,6 +1,6 @@
 /*
- * A TLS that a test can see through: the handshake is one byte, 'H' (anything
- * else breaks it), records are not encrypted. Like the real one it reads ahead
+ * A TLS that a test can see through: the handshake is one byte (anything else
+ * breaks it), records are not encrypted. Like the real one it reads ahead
  * into a buffer of its own and holds what the socket does not take.
  */
 #ifndef TESTS_NET_FAKE_TLS_H
@@ -19,6 +19,8 @@ struct tls_stream {
 	size_t held_at, held_n;
 	bool is_done;
 };
+
+#define FAKE_HELLO "\026"
 
 static unsigned fake_streams, fake_goodbyes;
 
@@ -68,7 +70,7 @@ tls_stream_handshake(struct tls_stream *s)
 {
 	enum tls_step st = fake_fill(s);
 
-	if (st == TLS_DONE && s->in[s->in_at++] != 'H')
+	if (st == TLS_DONE && s->in[s->in_at++] != FAKE_HELLO[0])
 		return TLS_BROKEN;
 	s->is_done = st == TLS_DONE;
 	return st;

@@ -34,7 +34,7 @@ a_dial_with_tls_is_ready_after_the_handshake(void **state)
 	tick(w);
 	far = accept(listener, NULL, NULL);
 	assert_int_equal(o.ready, 0);
-	say(far, "H");
+	say(far, FAKE_HELLO);
 	tick(w);
 	assert_int_equal(o.ready, 1);
 	assert_false(o.conn.connecting);
@@ -81,7 +81,7 @@ the_handshake_runs_before_the_owner_is_told(void **state)
 	start(w, &o, some_tls);
 	tick(w);
 	assert_true(o.conn.connecting);
-	say(far, "Hget");
+	say(far, FAKE_HELLO "get");
 	tick(w);
 	assert_int_equal(o.ready, 1);
 	assert_false(o.conn.connecting);
@@ -107,7 +107,7 @@ what_tls_has_decrypted_stays_readable(void **state)
 	size_t n;
 
 	start(w, &o, some_tls);
-	say(far, "H");
+	say(far, FAKE_HELLO);
 	tick(w);
 	say(far, "abcdef");
 	tick(w);
@@ -131,7 +131,7 @@ a_drained_socket_is_not_asked_again_before_its_event(void **state)
 	size_t n;
 
 	start(w, &o, some_tls);
-	say(far, "Habc");
+	say(far, FAKE_HELLO "abc");
 	tick(w);
 	expect_read(&o, 100, "abc");
 	say(far, "d");
@@ -156,16 +156,46 @@ expect_failed_handshake(struct world *w, struct owner *o,
 }
 
 static void
-plain_http_on_a_tls_port_is_a_failed_handshake(void **state)
+http_in_clear_is_its_owners_to_refuse(void **state)
 {
 	struct world *w = *state;
 	int far;
 	struct owner o = open_pair(&far);
 
 	start(w, &o, some_tls);
-	say(far, "GET / HTTP/1.1\r\n");
+	say(far, "GE");
+	tick(w);
+	assert_int_equal(o.ready, 0);
+	say(far, "T / HTTP/1.1\r\n");
+	tick(w);
+	assert_int_equal(o.ready, 1);
+	assert_true(o.conn.in_clear);
+	assert_false(conn_is_tls(&o.conn));
+	assert_int_equal(fake_streams, 0);
+	assert_int_equal(w->stats.tls_failed, 1);
+	assert_int_equal(w->stats.tls_handshakes, 0);
+	expect_read(&o, 100, "GET / HTTP/1.1\r\n");
+	end(w, &o, far);
+}
+
+static void
+anything_else_gets_an_alert(void **state)
+{
+	static const char alert[] = "\x15\x03\x03\x00\x02\x02\x0a";
+	struct world *w = *state;
+	int far;
+	struct owner o = open_pair(&far);
+	char got[16];
+
+	start(w, &o, some_tls);
+	say(far, "SSH-2.0-OpenSSH_9.2\r\n");
 	tick(w);
 	expect_failed_handshake(w, &o, CLOSE_TLS_FAILED);
+	assert_string_equal(conn_failure(&o.conn),
+	    "the peer does not speak TLS");
+	assert_int_equal(recv(far, got, sizeof got, 0), 7);
+	assert_memory_equal(got, alert, 7);
+	assert_int_equal(recv(far, got, sizeof got, 0), 0); /* no reset */
 	close(far);
 }
 
@@ -205,7 +235,7 @@ the_handshakes_deadline_becomes_the_owners(void **state)
 	struct owner o = open_pair(&far);
 
 	start(w, &o, some_tls);
-	say(far, "H");
+	say(far, FAKE_HELLO);
 	tick(w);
 	clock_fake_advance(5000);
 	tick(w);
@@ -225,7 +255,7 @@ ciphertext_is_held_until_the_socket_takes_it(void **state)
 	char c;
 
 	start(w, &o, some_tls);
-	say(far, "H");
+	say(far, FAKE_HELLO);
 	tick(w);
 	assert_int_equal(put(&o, big, len, &n), CONN_OK);
 	assert_in_range(n, 1, len - 1);
@@ -260,7 +290,7 @@ parts_of_a_tls_write_leave_in_order_and_whole(void **state)
 	for (size_t i = 0; i < sizeof body; i++)
 		body[i] = (char)('a' + i % 23);
 	start(w, &o, some_tls);
-	say(far, "H");
+	say(far, FAKE_HELLO);
 	tick(w);
 	assert_int_equal(conn_write(&o.conn, iov, 4, &n), CONN_OK);
 	assert_int_equal(n, sizeof body + 8);
@@ -283,7 +313,7 @@ a_file_goes_through_tls(void **state)
 	size_t n, total = 0;
 
 	start(w, &o, some_tls);
-	say(far, "H");
+	say(far, FAKE_HELLO);
 	tick(w);
 	assert_int_equal(ftruncate(file, 90000), 0);
 	assert_int_equal(conn_sendfile(&o.conn, file, 0, 100000, &n), CONN_OK);
@@ -310,14 +340,14 @@ closing_says_goodbye_unless_it_resets(void **state)
 	unsigned before = fake_goodbyes;
 
 	start(w, &o, some_tls);
-	say(far, "H");
+	say(far, FAKE_HELLO);
 	tick(w);
 	end(w, &o, far);
 	assert_int_equal(fake_goodbyes, before + 1);
 
 	o = open_pair(&far);
 	start(w, &o, some_tls);
-	say(far, "H");
+	say(far, FAKE_HELLO);
 	tick(w);
 	conn_reset_on_close(&o.conn);
 	end(w, &o, far);
@@ -352,7 +382,8 @@ main(void)
 		TEST(the_handshake_runs_before_the_owner_is_told),
 		TEST(what_tls_has_decrypted_stays_readable),
 		TEST(a_drained_socket_is_not_asked_again_before_its_event),
-		TEST(plain_http_on_a_tls_port_is_a_failed_handshake),
+		TEST(http_in_clear_is_its_owners_to_refuse),
+		TEST(anything_else_gets_an_alert),
 		TEST(a_peer_that_leaves_in_the_handshake_has_failed_it),
 		TEST(a_handshake_has_its_time),
 		TEST(the_handshakes_deadline_becomes_the_owners),
