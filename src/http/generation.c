@@ -173,6 +173,24 @@ compile_lint_tls(struct compile *c, const struct site_conf *conf)
 	    "`listen: {https: 443}`");
 }
 
+/* Once is enough: ten thousand names may have been forgotten together. */
+static void
+compile_lint_covers(struct compile *c, const struct tls_context *tls,
+    const struct conf_list *hosts)
+{
+	for (size_t i = 0; i < hosts->n; i++) {
+		struct str host = CONF_ITEM(hosts, struct host_pattern, i)
+		    .written;
+
+		if (tls_context_covers(tls, host))
+			continue;
+		conf_warning(c->load, hosts->pos[i], "uncovered-host",
+		    "no certificate of this site is for %.*s: browsers will "
+		    "refuse it", STR_ARG(host));
+		return;
+	}
+}
+
 static void
 compile_site_tls(struct compile *c, struct site *site,
     const struct site_conf *conf)
@@ -202,6 +220,8 @@ compile_site_tls(struct compile *c, struct site *site,
 		hosts[n++] = h->written;
 	site->tls = tls_context_new(c->load, conf->tls, hosts, n,
 	    STR("\x08http/1.1"));
+	if (site->tls != NULL)
+		compile_lint_covers(c, site->tls, &conf->hosts);
 }
 
 static void

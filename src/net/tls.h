@@ -14,8 +14,9 @@ struct tls_context;
 /* ---- configuration: `tls:` at the top and in a site -------------------- */
 
 struct tls_pair_conf {
-	char *certificate; /* path; PEM, chain included */
-	char *key;
+	char *certificate; /* path; PEM, chain included, or PKCS#12 */
+	char *key; /* path or "store:URI"; NULL: in the same file */
+	char *key_password; /* NULL: none */
 };
 struct tls_ticket_conf {
 	uint64_t rotate;   /* ms */
@@ -44,6 +45,10 @@ extern const struct conf_schema tls_schema; /* of struct tls_conf */
 struct tls_context *tls_context_new(struct conf_load *load,
     const struct tls_conf *conf, const struct str *hosts, size_t n_hosts,
     struct str alpn);
+
+/* Whether a client that asks for HOST, as a site writes it, can be shown a
+ * certificate for it; of a regular expression nobody knows. */
+bool tls_context_covers(const struct tls_context *c, struct str host);
 
 /* Chooses a context by server name, at the ClientHello; set per endpoint.
  * NAME is lower case, "" if the client sent none. NULL refuses the handshake
@@ -76,11 +81,41 @@ struct tls_client_conf {
 	bool verify;
 	char *ca; /* path; NULL: the system's */
 	char *name; /* for SNI and verification; NULL: the server's */
-	char *certificate, *key; /* NULL: none */
+	char *certificate, *key, *key_password; /* NULL: none */
 };
 extern const struct conf_schema tls_client_schema;
 struct tls_context *tls_context_new_client(struct conf_load *load,
     const struct tls_client_conf *conf);
+
+/* ---- certificates that change while they serve ------------------------- */
+
+/*
+ * Those that a load read from files, for sites and upstreams, numbered from 0:
+ * as many, in the same order, in the master and in whoever it forks.
+ */
+struct tls_pairs;
+struct tls_pairs *tls_context_pairs(struct conf_load *load);
+size_t tls_renewal_count(const struct tls_pairs *pairs);
+struct tls_facts {
+	const char *certificate; /* path */
+	int64_t ends; /* wall seconds */
+};
+struct tls_facts tls_renewal_facts(const struct tls_pairs *pairs, size_t i);
+
+/* CHANGED: so they were at the last look too, and can be tried; MOVING: they
+ * have changed since, and may be written to right now. */
+enum tls_look { TLS_LOOK_SAME, TLS_LOOK_MOVING, TLS_LOOK_CHANGED };
+enum tls_look tls_renewal_look(struct tls_pairs *pairs, size_t i);
+/* DONE: the new one is in use in this process. REFUSED: E says why, the old
+ * one stays. SAME: the files were only touched. */
+enum tls_renewal { TLS_RENEWAL_DONE, TLS_RENEWAL_SAME, TLS_RENEWAL_REFUSED };
+enum tls_renewal tls_renewal_try(struct tls_pairs *pairs, size_t i,
+    struct err *e);
+/* Certificate and key into FD, and out of it in another process. */
+bool tls_renewal_pack(const struct tls_pairs *pairs, size_t i, int fd,
+    struct err *e);
+bool tls_renewal_take(struct tls_pairs *pairs, size_t i, int fd,
+    struct err *e);
 
 /* ---- for -V and tests -------------------------------------------------- */
 const char *tls_library_version(void);

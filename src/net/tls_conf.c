@@ -2,7 +2,7 @@
  * The rows of `tls`, of sites and towards upstreams, and what can be said of
  * them without a file being read. Nothing here lives longer than the load.
  */
-#include "net/tls_context.h"
+#include "net/tls_pair.h"
 
 #include "base/units.h"
 
@@ -69,22 +69,52 @@ static const struct conf_type conf_type_tls_protocol = {
 	"DHE-RSA-AES128-GCM-SHA256:DHE-RSA-AES256-GCM-SHA384:" \
 	"DHE-RSA-CHACHA20-POLY1305"
 
+#define TLS_KEY_PASSWORD \
+	"What decrypts the key, or the PKCS#12 file. Best as ${file:PATH} of a " \
+	"file that nobody else can read."
+
 static const struct conf_field tls_pair_fields[] = {
 	KEY_PATH(tls_pair_conf, certificate, .flags = CONF_REQUIRED,
 	    .doc = "A PEM file: the certificate, then those of the "
-	    "authorities between it and the root.",
+	    "authorities between it and the root. Or a PKCS#12 file with all "
+	    "of them and the key.",
 	    .example = "/etc/ssl/example.com.pem"),
-	KEY_PATH(tls_pair_conf, key, .flags = CONF_REQUIRED,
-	    .doc = "A PEM file with its private key, not encrypted. Only the "
-	    "master reads it, before it gives up its privileges.",
+	KEY_STR(tls_pair_conf, key,
+	    .doc = "A PEM file with its private key; left out, it is in the "
+	    "file of the certificate. Or store:URI, for a key that an OpenSSL "
+	    "provider keeps. Only the master reads it; workers inherit it "
+	    "when they are forked. A provider whose keys do not outlive a "
+	    "fork, or that talks to a device or a daemon, has to be tried "
+	    "with `sandbox` as it will be.",
 	    .example = "/etc/ssl/example.com.key"),
+	KEY_STR(tls_pair_conf, key_password, .flags = CONF_SECRET,
+	    .doc = TLS_KEY_PASSWORD,
+	    .example = "${file:/etc/ssl/example.com.password}"),
 	KEY_END
 };
+
+/* A path, but for a URI, counts from the file that it stands in. */
+static void
+tls_conf_check_pair(struct conf_load *load, void *block)
+{
+	struct tls_pair_conf *c = block;
+
+	if (c->key == NULL || tls_key_is_stored(c->key))
+		return;
+	if (c->key[0] == '\0')
+		conf_error(load, conf_pos_of(c, &c->key), "bad-value",
+		    "expected a path, or store: and a URI");
+	else
+		c->key = conf_path(load, conf_pos_of(c, &c->key),
+		    str_from(c->key));
+}
+
 static const struct conf_schema tls_pair_schema = {
 	.name = "certificate",
 	.doc = "A certificate and its key.",
 	.size = sizeof(struct tls_pair_conf),
 	.fields = tls_pair_fields,
+	.check = tls_conf_check_pair,
 };
 
 /*
@@ -130,8 +160,9 @@ static const struct conf_schema tls_ticket_schema = {
 
 static const struct conf_field tls_fields[] = {
 	KEY_BLOCKS(tls_conf, certificates, tls_pair_schema,
-	    .doc = "The certificates, at most one of each kind of key (RSA, "
-	    "ECDSA, Ed25519); the client gets one that it understands.",
+	    .doc = "The certificates. Of those that are for the name it asks "
+	    "for, a client gets the first with a kind of key (ECDSA, RSA, "
+	    "Ed25519) that it understands; if none is, of all.",
 	    .example =
 	    "[{certificate: /etc/ssl/ec.pem, key: /etc/ssl/ec.key}]"),
 	KEY_BOOL(tls_conf, self_signed, .dflt = "off",
@@ -242,7 +273,9 @@ static const struct conf_field tls_client_fields[] = {
 	    .doc = "A PEM file with the certificate that is shown to servers "
 	    "which ask for one."),
 	KEY_PATH(tls_client_conf, key,
-	    .doc = "A PEM file with its private key, not encrypted."),
+	    .doc = "A PEM file with its private key."),
+	KEY_STR(tls_client_conf, key_password, .flags = CONF_SECRET,
+	    .doc = TLS_KEY_PASSWORD),
 	KEY_END
 };
 
@@ -257,6 +290,10 @@ tls_conf_check_client(struct conf_load *load, void *block)
 	if (c->certificate == NULL && c->key != NULL)
 		conf_error(load, conf_pos_of(c, &c->key), "missing-key",
 		    "the key needs its certificate: add `certificate`");
+	if (c->key == NULL && c->key_password != NULL)
+		conf_warning(load, conf_pos_of(c, &c->key_password),
+		    "unused-key", "there is no key, so `key_password` has no "
+		    "effect");
 	if (!c->verify && c->ca != NULL)
 		conf_warning(load, conf_pos_of(c, &c->ca), "unused-key",
 		    "nothing is verified, so `ca` has no effect");

@@ -3,8 +3,9 @@
  * OpenSSL needs. Made when a configuration is loaded, in the master, and owned
  * by the load's arena; the workers inherit them and change nothing in them.
  */
-#include "net/tls_context.h"
+#include "net/tls_pair.h"
 
+#include "base/map.h"
 #include "base/panic.h"
 
 #include <openssl/crypto.h>
@@ -79,17 +80,22 @@ tls_context_on_end(void *ctx)
 
 struct tls_shared {
 	struct conf_load *load;
-	/* The last one made from files: sites that inherit `tls` as it is
-	 * come one after the other, often by the thousand. */
+	/* SSL_CTX by what they say: a block, or none for blocks that add only
+	 * certificates to the top's; and by ALPN. */
+	struct map *by_settings;
+	struct tls_pairs *pairs;
+	/* The last certificates: sites that inherit `tls` as it is come one
+	 * after the other, often by the thousand. */
 	const struct tls_conf *conf;
-	SSL_CTX *ssl; /* NULL: it failed, which was reported */
-	struct str alpn;
-	uint8_t certificates[TLS_SITE_ID]; /* a digest of them */
+	struct tls_context shown;
 	X509_STORE *trusted; /* the system's authorities */
+	bool is_warned; /* that there are none */
 };
 
 /* A load runs in one thread, from its beginning to its end. */
 static _Thread_local struct tls_shared *shared;
+
+static X509_STORE *tls_shared_trusted(void *arg);
 
 static void
 tls_shared_on_end(void *arg)
@@ -108,8 +114,16 @@ tls_shared_of(struct conf_load *load)
 		return shared;
 	shared = arena_zalloc(conf_arena(load), sizeof *shared);
 	shared->load = load;
+	shared->by_settings = map_new(conf_arena(load), 4);
 	arena_on_end(conf_arena(load), tls_shared_on_end, shared);
+	shared->pairs = tls_pairs_new(load, tls_shared_trusted, shared);
 	return shared;
+}
+
+struct tls_pairs *
+tls_context_pairs(struct conf_load *load)
+{
+	return tls_shared_of(load)->pairs;
 }
 
 /* ---- sites ------------------------------------------------------------- */
@@ -118,12 +132,12 @@ static int
 tls_context_on_alpn(SSL *ssl, const unsigned char **out, unsigned char *n,
     const unsigned char *in, unsigned n_in, void *arg)
 {
-	const struct tls_context *c = arg;
+	const struct str *alpn = arg;
 	unsigned char *chosen;
 
 	(void)ssl;
 	if (SSL_select_next_proto(&chosen, n,
-	    (const unsigned char *)c->alpn.p, (unsigned)c->alpn.n, in, n_in) !=
+	    (const unsigned char *)alpn->p, (unsigned)alpn->n, in, n_in) !=
 	    OPENSSL_NPN_NEGOTIATED)
 		return SSL_TLSEXT_ERR_ALERT_FATAL; /* RFC 7301 section 3.2 */
 	*out = chosen;
@@ -169,71 +183,200 @@ tls_context_open_site(struct conf_load *load, const struct tls_conf *conf)
 	return NULL;
 }
 
+/* A block that says nothing but which certificates: the rest is the top's. */
 static bool
-tls_context_use_pairs(struct conf_load *load, SSL_CTX *ctx,
-    const struct tls_conf *conf, uint8_t *digest)
+tls_context_is_plain(const struct tls_conf *conf)
 {
+	for (const struct conf_field *f = tls_schema.fields; f->name != NULL;
+	     f++) {
+		if (f->offset == offsetof(struct tls_conf, certificates) ||
+		    f->offset == offsetof(struct tls_conf, self_signed))
+			continue;
+		if (conf_is_set(conf, (const char *)conf + f->offset))
+			return false;
+	}
+	return true;
+}
+
+static SSL_CTX *
+tls_context_settings(struct conf_load *load, const struct tls_conf *conf,
+    struct str alpn)
+{
+	struct arena *a = conf_arena(load);
+	struct tls_shared *s = tls_shared_of(load);
+	const void *which = tls_context_is_plain(conf) ? NULL : conf;
+	struct buf name = buf_in(a);
+	struct str *spoken;
+	SSL_CTX *ctx;
+
+	buf_str(&name, str_of((const char *)&which, sizeof which));
+	buf_str(&name, alpn);
+	ctx = map_get(s->by_settings, buf_view(&name));
+	if (ctx != NULL)
+		return ctx;
+	ctx = tls_context_open_site(load, conf);
+	if (ctx == NULL)
+		return NULL;
+	spoken = arena_alloc(a, sizeof *spoken);
+	*spoken = arena_str(a, alpn);
+	SSL_CTX_set_alpn_select_cb(ctx, tls_context_on_alpn, spoken);
+	map_put(s->by_settings, buf_view(&name), ctx);
+	return ctx;
+}
+
+/* ---- what sites show --------------------------------------------------- */
+
+static bool
+tls_context_is_new(struct conf_load *load, const struct tls_context *c,
+    const struct tls_pair *pair)
+{
+	for (size_t i = 0; i < c->n_pairs; i++) {
+		if (!tls_pair_is_like(c->pairs[i], pair))
+			continue;
+		conf_error(load, pair->certificate_pos, "second-certificate",
+		    "%s has the same kind of key and the same names as %s "
+		    "before it: it would never be shown", pair->certificate,
+		    c->pairs[i]->certificate);
+		return false;
+	}
+	return true;
+}
+
+static bool
+tls_context_use_pairs(struct conf_load *load, const struct tls_conf *conf,
+    struct tls_context *c)
+{
+	struct tls_shared *s = tls_shared_of(load);
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
 	bool ok = md != NULL &&
 	    EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1;
 
+	c->pairs = arena_alloc(conf_arena(load), conf->certificates.n *
+	    sizeof(struct tls_pair *));
 	for (CONF_EACH(struct tls_pair_conf *, p, &conf->certificates)) {
-		const struct tls_pair_conf *c = *p;
-		const struct tls_pair pair = {
-			.certificate = c->certificate, .key = c->key,
-			.certificate_pos = conf_pos_of(c, &c->certificate),
-			.key_pos = conf_pos_of(c, &c->key),
+		const struct tls_pair_conf *pc = *p;
+		const struct tls_pair words = {
+			.certificate = pc->certificate, .key = pc->key,
+			.password = pc->key_password,
+			.certificate_pos = conf_pos_of(pc, &pc->certificate),
+			.key_pos = conf_pos_of(pc, pc->key != NULL ?
+			    &pc->key : &pc->certificate),
+			.password_pos = conf_pos_of(pc, &pc->key_password),
 		};
+		struct tls_pair *pair = tls_pairs_get(s->pairs, &words);
 
-		ok &= tls_pair_use(load, ctx, &pair, md);
+		if (pair == NULL || !tls_context_is_new(load, c, pair)) {
+			ok = false;
+			continue;
+		}
+		c->pairs[c->n_pairs++] = pair;
+		tls_pair_digest(md, pair);
 	}
 	if (ok)
-		EVP_DigestFinal_ex(md, digest, NULL);
+		EVP_DigestFinal_ex(md, c->site, NULL);
 	EVP_MD_CTX_free(md);
 	return ok;
 }
 
-static struct tls_context *
-tls_context_new_from_files(struct conf_load *load,
-    const struct tls_conf *conf, struct str alpn)
+static bool
+tls_context_use_files(struct conf_load *load, const struct tls_conf *conf,
+    struct tls_context *c)
 {
-	struct arena *a = conf_arena(load);
 	struct tls_shared *s = tls_shared_of(load);
-	struct tls_context *c;
-	SSL_CTX *ctx;
 
-	if (s->conf != conf || !str_eq(s->alpn, alpn)) {
-		ctx = tls_context_open_site(load, conf);
-		if (ctx != NULL && !tls_context_use_pairs(load, ctx, conf,
-		    s->certificates))
-			ctx = NULL; /* its arena ends it */
+	if (s->conf != conf) {
 		s->conf = conf;
-		s->ssl = ctx;
-		s->alpn = arena_str(a, alpn);
+		s->shown = (struct tls_context){.ssl = NULL};
+		if (!tls_context_use_pairs(load, conf, &s->shown))
+			s->shown.n_pairs = 0; /* which was reported */
 	}
-	if (s->ssl == NULL)
-		return NULL;
-	c = arena_zalloc(a, sizeof *c);
-	c->ssl = s->ssl;
-	memcpy(c->site, s->certificates, sizeof c->site);
-	return c;
+	c->pairs = s->shown.pairs;
+	c->n_pairs = s->shown.n_pairs;
+	memcpy(c->site, s->shown.site, sizeof c->site);
+	return c->n_pairs > 0;
 }
 
-static struct tls_context *
-tls_context_new_self_signed(struct conf_load *load,
-    const struct tls_conf *conf, const struct str *hosts, size_t n_hosts)
+static void
+tls_context_on_bundle_end(void *bundle)
 {
-	struct tls_context *c = arena_zalloc(conf_arena(load), sizeof *c);
+	tls_bundle_free(bundle);
+}
+
+static bool
+tls_context_use_self_signed(struct conf_load *load,
+    const struct tls_conf *conf, const struct str *hosts, size_t n_hosts,
+    struct tls_context *c)
+{
+	struct arena *a = conf_arena(load);
+	struct tls_pair *pair = arena_zalloc(a, sizeof *pair);
 	struct err e;
 
-	c->ssl = tls_context_open_site(load, conf);
-	if (c->ssl == NULL)
-		return NULL;
-	if (tls_self_signed_use(c->ssl, hosts, n_hosts, &e))
-		return c;
-	conf_error(load, conf_pos_of(conf, &conf->self_signed), "tls", "%s",
-	    e.text);
-	return NULL;
+	pair->certificate = "self-signed";
+	if (!tls_self_signed_make(&pair->bundle, hosts, n_hosts, &e)) {
+		conf_error(load, conf_pos_of(conf, &conf->self_signed), "tls",
+		    "%s", e.text);
+		return false;
+	}
+	arena_on_end(a, tls_context_on_bundle_end, &pair->bundle);
+	c->pairs = arena_alloc(a, sizeof(struct tls_pair *));
+	c->pairs[0] = pair;
+	c->n_pairs = 1;
+	return true;
+}
+
+/* Whoever asks for a host that a certificate is for shall not lose it when
+ * that is renewed. */
+static void
+tls_context_note_hosts(struct arena *a, const struct tls_context *c,
+    const struct str *hosts, size_t n_hosts)
+{
+	for (size_t i = 0; i < c->n_pairs; i++)
+		for (size_t k = 0; k < n_hosts; k++) {
+			struct tls_pair_host *h;
+
+			if (!tls_pair_covers(c->pairs[i], hosts[k]))
+				continue;
+			h = arena_alloc(a, sizeof *h);
+			*h = (struct tls_pair_host){
+				.next = c->pairs[i]->hosts, .host = hosts[k]
+			};
+			c->pairs[i]->hosts = h;
+		}
+}
+
+bool
+tls_context_covers(const struct tls_context *c, struct str host)
+{
+	for (size_t i = 0; i < c->n_pairs; i++)
+		if (tls_pair_covers(c->pairs[i], host))
+			return true;
+	return host.n > 0 && host.p[0] == '~';
+}
+
+bool
+tls_context_show(SSL *ssl, const struct tls_context *c, struct str name)
+{
+	int kinds[8]; /* more than OpenSSL has room for */
+	size_t n_kinds = 0;
+	bool is_for_name = c->n_pairs > 1 && name.n > 0 &&
+	    tls_context_covers(c, name);
+
+	for (size_t i = 0; i < c->n_pairs && n_kinds < COUNT_OF(kinds); i++) {
+		const struct tls_bundle *b = &c->pairs[i]->bundle;
+		int kind = tls_pair_kind(c->pairs[i]);
+		size_t k = 0;
+
+		while (k < n_kinds && kinds[k] != kind)
+			k++;
+		if (k < n_kinds || (is_for_name &&
+		    !tls_pair_covers(c->pairs[i], name)))
+			continue;
+		if (SSL_use_cert_and_key(ssl, b->leaf, b->key, b->chain, 1)
+		    != 1)
+			return false;
+		kinds[n_kinds++] = kind;
+	}
+	return true;
 }
 
 /*
@@ -270,14 +413,17 @@ struct tls_context *
 tls_context_new(struct conf_load *load, const struct tls_conf *conf,
     const struct str *hosts, size_t n_hosts, struct str alpn)
 {
-	struct tls_context *c = tls_context_is_self_signed(conf) ?
-	    tls_context_new_self_signed(load, conf, hosts, n_hosts) :
-	    tls_context_new_from_files(load, conf, alpn);
+	struct tls_context *c = arena_zalloc(conf_arena(load), sizeof *c);
+	bool has_shown = tls_context_is_self_signed(conf) ?
+	    tls_context_use_self_signed(load, conf, hosts, n_hosts, c) :
+	    tls_context_use_files(load, conf, c);
 
-	if (c == NULL)
+	if (!has_shown)
 		return NULL;
-	c->alpn = arena_str(conf_arena(load), alpn);
-	SSL_CTX_set_alpn_select_cb(c->ssl, tls_context_on_alpn, c);
+	c->ssl = tls_context_settings(load, conf, alpn);
+	if (c->ssl == NULL)
+		return NULL;
+	tls_context_note_hosts(conf_arena(load), c, hosts, n_hosts);
 	if (tls_context_set_site(c, hosts, n_hosts))
 		return c;
 	conf_error(load, conf_block_pos(conf), "tls", "cannot digest: %s",
@@ -301,29 +447,39 @@ static const char *const tls_system_files[] = {
  * not open files.
  */
 static X509_STORE *
-tls_context_system_store(struct conf_load *load)
+tls_shared_trusted(void *arg)
 {
-	struct tls_shared *s = tls_shared_of(load);
-	struct conf_source *source = conf_source_of(load);
-	struct arena *a = arena_new();
+	struct tls_shared *s = arg;
+	struct conf_source *source = conf_source_of(s->load);
+	struct arena *a;
 	size_t n = 0;
 	struct str text;
 
-	if (s->trusted != NULL) {
-		arena_end(a);
+	if (s->trusted != NULL)
 		return s->trusted;
-	}
+	a = arena_new();
 	s->trusted = X509_STORE_new();
 	for (size_t i = 0; n == 0 && i < COUNT_OF(tls_system_files); i++)
 		if (source->read(source, tls_system_files[i], a, &text, NULL))
 			n = tls_pair_trust(s->trusted, text);
-	if (n == 0)
+	arena_end(a);
+	return s->trusted;
+}
+
+static X509_STORE *
+tls_context_system_store(struct conf_load *load)
+{
+	struct tls_shared *s = tls_shared_of(load);
+	X509_STORE *store = tls_shared_trusted(s);
+
+	if (!s->is_warned &&
+	    sk_X509_OBJECT_num(X509_STORE_get0_objects(store)) == 0)
 		conf_warning(load, (struct conf_pos){0}, "no-authorities",
 		    "this system has no list of trusted authorities, so no "
 		    "upstream can be verified; install ca-certificates, or "
 		    "name a file by `ca`");
-	arena_end(a);
-	return s->trusted;
+	s->is_warned = true;
+	return store;
 }
 
 static bool
@@ -372,12 +528,19 @@ tls_context_new_client(struct conf_load *load,
 	if (conf->certificate == NULL || conf->key == NULL)
 		return c;
 
-	const struct tls_pair pair = {
+	const struct tls_pair words = {
 		.certificate = conf->certificate, .key = conf->key,
+		.password = conf->key_password,
 		.certificate_pos = conf_pos_of(conf, &conf->certificate),
 		.key_pos = conf_pos_of(conf, &conf->key),
+		.password_pos = conf_pos_of(conf, &conf->key_password),
 	};
-	return tls_pair_use(load, ctx, &pair, NULL) ? c : NULL;
+	struct tls_pair *pair = tls_pairs_get(tls_context_pairs(load), &words);
+
+	c->pairs = arena_alloc(conf_arena(load), sizeof(struct tls_pair *));
+	c->pairs[0] = pair;
+	c->n_pairs = 1;
+	return pair != NULL ? c : NULL;
 }
 
 const char *

@@ -13,10 +13,15 @@
  * certificate cost one. What keeps the sessions of sites apart is therefore
  * here, and goes into every SSL.
  */
+struct tls_pair;
 struct tls_context {
 	SSL_CTX *ssl;
+	/* What it shows, in the order of the configuration. Not in the SSL_CTX:
+	 * so sites that differ in nothing else share one, which is larger than
+	 * a certificate with its key and takes longer to make. */
+	struct tls_pair **pairs;
+	size_t n_pairs;
 	uint8_t site[TLS_SITE_ID]; /* the session id context; server only */
-	struct str alpn;           /* wire format; server only */
 	bool is_verifying;         /* client only */
 };
 
@@ -26,25 +31,21 @@ SSL_CTX *tls_context_open(const SSL_METHOD *method);
  * empty afterwards. */
 const char *tls_context_why(void);
 
+/* Gives SSL the certificates of C for a client that asks for NAME: of each kind
+ * of key the first that is for it, or if none is, the first. */
+bool tls_context_show(SSL *ssl, const struct tls_context *c, struct str name);
+
 /* ---- net/tls_pair.c ---------------------------------------------------- */
 
-/* Where a pair stands in the configuration. */
-struct tls_pair {
-	const char *certificate, *key; /* paths */
-	struct conf_pos certificate_pos, key_pos;
-};
-/* Reads a pair into CTX and, if it is not NULL, the certificate into DIGEST;
- * reports what is wrong or doubtful. */
-bool tls_pair_use(struct conf_load *load, SSL_CTX *ctx,
-    const struct tls_pair *pair, EVP_MD_CTX *digest);
 /* Every certificate of TEXT to STORE; how many there were. */
 size_t tls_pair_trust(X509_STORE *store, struct str text);
 
 /* ---- net/tls_self_signed.c --------------------------------------------- */
 
-/* A key and a certificate for HOSTS, made now, into CTX. */
-bool tls_self_signed_use(SSL_CTX *ctx, const struct str *hosts, size_t n_hosts,
-    struct err *e);
+/* A key and a certificate for HOSTS, made now, into B. */
+struct tls_bundle;
+bool tls_self_signed_make(struct tls_bundle *b, const struct str *hosts,
+    size_t n_hosts, struct err *e);
 
 /* ---- net/tls_ticket.c -------------------------------------------------- */
 

@@ -53,10 +53,10 @@ tls_front_find_name(SSL *ssl, char *name, size_t *len)
 	return tls_front_read_name(p, n, name, len);
 }
 
-/* SSL_set_SSL_CTX alone brings certificates, ciphers and callbacks over, but
- * neither versions nor what sessions belong to. */
+/* SSL_set_SSL_CTX alone brings ciphers and callbacks over, but neither versions
+ * nor what sessions belong to. */
 static bool
-tls_front_switch(SSL *ssl, const struct tls_context *to)
+tls_front_switch(SSL *ssl, const struct tls_context *to, struct str name)
 {
 	SSL_CTX *ctx = to->ssl;
 
@@ -66,7 +66,8 @@ tls_front_switch(SSL *ssl, const struct tls_context *to)
 	    SSL_set_max_proto_version(ssl,
 	    (int)SSL_CTX_get_max_proto_version(ctx)) != 1)
 		return false;
-	return SSL_set_session_id_context(ssl, to->site, TLS_SITE_ID) == 1;
+	return tls_context_show(ssl, to, name) &&
+	    SSL_set_session_id_context(ssl, to->site, TLS_SITE_ID) == 1;
 }
 
 static int
@@ -87,7 +88,7 @@ tls_front_on_hello(SSL *ssl, int *alert, void *arg)
 		*alert = SSL_AD_UNRECOGNIZED_NAME;
 		return SSL_CLIENT_HELLO_ERROR;
 	}
-	if (!tls_front_switch(ssl, to)) {
+	if (!tls_front_switch(ssl, to, str_of(name, len))) {
 		*alert = SSL_AD_INTERNAL_ERROR;
 		return SSL_CLIENT_HELLO_ERROR;
 	}

@@ -1,109 +1,82 @@
 /*
- * A certificate with its chain and its private key, from PEM texts that the
- * load's source gives; OpenSSL opens no file. What fits goes into a context,
- * what does not is reported at its place. The text of a key is wiped once it
- * was read.
+ * A certificate with its key as the sites of a load show it: read and checked
+ * once, doubted aloud, and asked in handshakes which names it is for.
  */
-#include "net/tls_context.h"
+#include "net/tls_pair.h"
 
 #include "base/clock.h"
 
+#include <arpa/inet.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
-#include <openssl/x509.h>
-#include <sys/stat.h>
+#include <openssl/x509v3.h>
 #include <time.h>
 
 #define TLS_PAIR_SOON (14 * 86400) /* seconds; renewal is usual at 30 days */
 
-struct tls_pair_parts {
-	X509 *leaf;
-	STACK_OF(X509) *chain;
-	EVP_PKEY *key;
-};
+/* ---- names ------------------------------------------------------------- */
 
-/* ---- reading ----------------------------------------------------------- */
-
-/* Nobody is here to be asked; says only that somebody would have been. */
-static int
-tls_pair_on_passphrase(char *p, int size, int is_writing, void *arg)
+bool
+tls_pair_covers(const struct tls_pair *pair, struct str host)
 {
-	(void)p;
-	(void)size;
-	(void)is_writing;
-	*(bool *)arg = true;
-	return -1;
-}
+	char text[INET6_ADDRSTRLEN];
+	uint8_t ip[16];
 
-/* Whether the queue says no more than that a PEM text is used up. */
-static bool
-tls_pair_is_at_end(void)
-{
-	unsigned long e = ERR_peek_last_error();
-
-	return ERR_GET_LIB(e) == ERR_LIB_PEM &&
-	    ERR_GET_REASON(e) == PEM_R_NO_START_LINE;
-}
-
-static bool
-tls_pair_read_certificate(struct conf_load *load, const struct tls_pair *pair,
-    struct tls_pair_parts *parts)
-{
-	struct str text;
-	BIO *bio;
-	X509 *x;
-
-	if (!conf_read(load, pair->certificate_pos, pair->certificate, &text))
+	if (host.n == 0 || host.p[0] == '~')
 		return false;
-	bio = BIO_new_mem_buf(text.p, (int)text.n);
-	parts->leaf = PEM_read_bio_X509_AUX(bio, NULL, NULL, NULL);
-	if (parts->leaf == NULL) {
-		conf_error(load, pair->certificate_pos, "bad-certificate",
-		    tls_pair_is_at_end() ? "%s has no certificate in it" :
-		    "%s has a certificate that cannot be read",
-		    pair->certificate);
-		BIO_free(bio);
-		return false;
+	if (host.n > 2 && host.p[0] == '[')
+		host = str_slice(host, 1, host.n - 1);
+	if (host.n < sizeof text) {
+		memcpy(text, host.p, host.n);
+		text[host.n] = '\0';
+		if (inet_pton(AF_INET, text, ip) == 1 ||
+		    inet_pton(AF_INET6, text, ip) == 1)
+			return X509_check_ip_asc(pair->bundle.leaf, text, 0)
+			    == 1;
 	}
-	parts->chain = sk_X509_new_null();
-	while ((x = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL)
-		if (sk_X509_push(parts->chain, x) == 0)
-			X509_free(x);
-	BIO_free(bio);
-	if (tls_pair_is_at_end())
-		return true;
-	conf_error(load, pair->certificate_pos, "bad-certificate",
-	    "%s has a chain that cannot be read, after %d good certificates",
-	    pair->certificate, 1 + sk_X509_num(parts->chain));
-	return false;
+	return X509_check_host(pair->bundle.leaf, host.p, host.n,
+	    X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL) == 1;
 }
 
-static bool
-tls_pair_read_key(struct conf_load *load, const struct tls_pair *pair,
-    struct tls_pair_parts *parts)
+int
+tls_pair_kind(const struct tls_pair *pair)
 {
-	bool is_encrypted = false;
-	struct str text;
-	BIO *bio;
+	return EVP_PKEY_get_base_id(pair->bundle.key);
+}
 
-	if (!conf_read(load, pair->key_pos, pair->key, &text))
+static const ASN1_OCTET_STRING *
+tls_pair_names(const struct tls_pair *pair)
+{
+	const X509 *x = pair->bundle.leaf;
+	int at = X509_get_ext_by_NID(x, NID_subject_alt_name, -1);
+
+	return at < 0 ? NULL : X509_EXTENSION_get_data(X509_get_ext(x, at));
+}
+
+bool
+tls_pair_is_like(const struct tls_pair *a, const struct tls_pair *b)
+{
+	const ASN1_OCTET_STRING *names = tls_pair_names(a);
+	const ASN1_OCTET_STRING *others = tls_pair_names(b);
+
+	if (tls_pair_kind(a) != tls_pair_kind(b))
 		return false;
-	bio = BIO_new_mem_buf(text.p, (int)text.n);
-	parts->key = PEM_read_bio_PrivateKey(bio, NULL, tls_pair_on_passphrase,
-	    &is_encrypted);
-	BIO_free(bio);
-	/* The source copied it into the load's arena, which outlives us. */
-	OPENSSL_cleanse((char *)text.p, text.n);
-	if (parts->key != NULL)
-		return true;
-	if (is_encrypted)
-		conf_error(load, pair->key_pos, "bad-key",
-		    "the key in %s is encrypted, and nobody is there to type "
-		    "a passphrase; decrypt it with `openssl pkey`", pair->key);
-	else
-		conf_error(load, pair->key_pos, "bad-key",
-		    "%s has no private key in it", pair->key);
-	return false;
+	if (names == NULL || others == NULL)
+		return names == others && X509_NAME_cmp(
+		    X509_get_subject_name(a->bundle.leaf),
+		    X509_get_subject_name(b->bundle.leaf)) == 0;
+	return ASN1_OCTET_STRING_cmp(names, others) == 0;
+}
+
+void
+tls_pair_digest(EVP_MD_CTX *digest, const struct tls_pair *pair)
+{
+	unsigned char *der = NULL;
+	int n = i2d_X509(pair->bundle.leaf, &der);
+
+	if (n > 0)
+		EVP_DigestUpdate(digest, der, (size_t)n);
+	OPENSSL_free(der);
 }
 
 /* ---- doubts ------------------------------------------------------------ */
@@ -146,79 +119,106 @@ tls_pair_lint_dates(struct conf_load *load, const struct tls_pair *pair,
 static void
 tls_pair_lint_mode(struct conf_load *load, const struct tls_pair *pair)
 {
+	const char *path = pair->key != NULL ? pair->key : pair->certificate;
 	struct stat st;
 
-	if (conf_source_of(load) != &conf_source_disk ||
-	    stat(pair->key, &st) != 0 || (st.st_mode & S_IROTH) == 0)
+	if (tls_key_is_stored(path) ||
+	    conf_source_of(load) != &conf_source_disk ||
+	    stat(path, &st) != 0 || (st.st_mode & S_IROTH) == 0)
 		return;
 	conf_warning(load, pair->key_pos, "readable-key",
 	    "everybody on this machine can read the key %s; "
-	    "chmod 600 would stop that", pair->key);
-}
-
-/* ---- use --------------------------------------------------------------- */
-
-/* Both are good; do they belong together, and may they stand in CTX? */
-static bool
-tls_pair_install(struct conf_load *load, SSL_CTX *ctx,
-    const struct tls_pair *pair, const struct tls_pair_parts *parts)
-{
-	ERR_clear_error();
-	if (X509_check_private_key(parts->leaf, parts->key) != 1) {
-		ERR_clear_error();
-		conf_error(load, pair->key_pos, "wrong-key",
-		    "the key %s does not belong to the certificate %s",
-		    pair->key, pair->certificate);
-		return false;
-	}
-	if (SSL_CTX_use_cert_and_key(ctx, parts->leaf, parts->key,
-	    parts->chain, 0) == 1)
-		return true;
-	if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_NOT_REPLACING_CERTIFICATE)
-		conf_error(load, pair->certificate_pos, "second-certificate",
-		    "%s has the same kind of key as a certificate before it; "
-		    "a site has one of each kind", pair->certificate);
-	else
-		conf_error(load, pair->certificate_pos, "bad-certificate",
-		    "%s cannot be used: %s", pair->certificate,
-		    tls_context_why());
-	ERR_clear_error();
-	return false;
+	    "chmod 600 would stop that", path);
 }
 
 static void
-tls_pair_digest(EVP_MD_CTX *digest, X509 *x)
+tls_pair_lint_chain(struct tls_pairs *pairs, const struct tls_pair *pair,
+    const struct tls_bundle *b)
 {
-	unsigned char *der = NULL;
-	int n = i2d_X509(x, &der);
+	struct conf_load *load = pairs->load;
 
-	if (n > 0)
-		EVP_DigestUpdate(digest, der, (size_t)n);
-	OPENSSL_free(der);
+	switch (tls_chain_sort(b->leaf, b->chain)) {
+	case TLS_CHAIN_GOOD:
+		break;
+	case TLS_CHAIN_SORTED:
+		conf_warning(load, pair->certificate_pos, "unsorted-chain",
+		    "the chain in %s is out of order; it is sent in order",
+		    pair->certificate);
+		break;
+	case TLS_CHAIN_STRAY:
+		conf_warning(load, pair->certificate_pos, "stray-certificate",
+		    "%s has a certificate that signed none of the others; it "
+		    "is sent all the same", pair->certificate);
+		return;
+	}
+	if (tls_chain_is_cut(b->leaf, b->chain, pairs->trusted, pairs->arg))
+		conf_warning(load, pair->certificate_pos, "incomplete-chain",
+		    "%s ends before an authority that this system knows: "
+		    "clients may refuse it; add the certificates that its "
+		    "issuer calls intermediate", pair->certificate);
+}
+
+/* ---- loading ----------------------------------------------------------- */
+
+static void
+tls_pair_report(struct conf_load *load, const struct tls_fault *f)
+{
+	conf_error(load, f->pos, f->code, "%s", f->e.text);
+}
+
+/* Both parts are read in any case: both may be wrong. But nobody looks twice
+ * into a file that is no good. */
+static bool
+tls_pair_read(struct conf_load *load, struct tls_pairs *pairs,
+    const struct tls_pair *pair, struct tls_bundle *b)
+{
+	struct conf_source *source = conf_source_of(load);
+	bool is_unlocked, has_certificate;
+	struct tls_fault f;
+
+	has_certificate = tls_bundle_read_certificate(b, pair, source, &f);
+	if (!has_certificate)
+		tls_pair_report(load, &f);
+	else
+		tls_pair_lint_dates(load, pair, b->leaf);
+	if (!has_certificate && pair->key == NULL)
+		return false;
+	if (!tls_bundle_read_key(b, pair, &pairs->reader, source,
+	    &is_unlocked, &f)) {
+		tls_pair_report(load, &f);
+		return false;
+	}
+	tls_pair_lint_mode(load, pair);
+	if (is_unlocked)
+		conf_warning(load, pair->password_pos, "unused-password",
+		    "the key %s is not encrypted: this password protects "
+		    "nothing", pair->key != NULL ? pair->key :
+		    pair->certificate);
+	return has_certificate;
 }
 
 bool
-tls_pair_use(struct conf_load *load, SSL_CTX *ctx, const struct tls_pair *pair,
-    EVP_MD_CTX *digest)
+tls_pair_load(struct conf_load *load, struct tls_pairs *pairs,
+    struct tls_pair *pair)
 {
-	struct tls_pair_parts parts = {.leaf = NULL};
-	/* Both are read in any case: both may be wrong. */
-	bool has_certificate = tls_pair_read_certificate(load, pair, &parts);
-	bool has_key = tls_pair_read_key(load, pair, &parts);
-	bool ok = has_certificate && has_key &&
-	    tls_pair_install(load, ctx, pair, &parts);
+	struct tls_bundle b = {.leaf = NULL};
+	struct tls_fault f;
 
-	if (has_certificate)
-		tls_pair_lint_dates(load, pair, parts.leaf);
-	if (has_key)
-		tls_pair_lint_mode(load, pair);
-	if (ok && digest != NULL)
-		tls_pair_digest(digest, parts.leaf);
-	X509_free(parts.leaf);
-	sk_X509_pop_free(parts.chain, X509_free);
-	EVP_PKEY_free(parts.key);
+	if (!tls_pair_read(load, pairs, pair, &b))
+		goto fail;
+	if (!tls_bundle_check(&b, pair, pairs->scratch, &f)) {
+		tls_pair_report(load, &f);
+		goto fail;
+	}
+	tls_pair_lint_chain(pairs, pair, &b);
 	ERR_clear_error();
-	return ok;
+	pair->bundle = b;
+	return true;
+
+fail:
+	ERR_clear_error();
+	tls_bundle_free(&b);
+	return false;
 }
 
 size_t

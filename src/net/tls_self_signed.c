@@ -3,7 +3,7 @@
  * P-256 and a certificate of about three months, made in memory and never
  * written down. For trying things out; no client has a reason to trust it.
  */
-#include "net/tls_context.h"
+#include "net/tls_pair.h"
 
 #include "base/clock.h"
 
@@ -154,7 +154,7 @@ tls_self_signed_set_uses(X509 *x)
 }
 
 static bool
-tls_self_signed_make(X509 *x, EVP_PKEY *key, GENERAL_NAMES *names,
+tls_self_signed_fill(X509 *x, EVP_PKEY *key, GENERAL_NAMES *names,
     struct str host)
 {
 	return X509_set_version(x, X509_VERSION_3) == 1 &&
@@ -168,26 +168,25 @@ tls_self_signed_make(X509 *x, EVP_PKEY *key, GENERAL_NAMES *names,
 }
 
 bool
-tls_self_signed_use(SSL_CTX *ctx, const struct str *hosts, size_t n_hosts,
-    struct err *e)
+tls_self_signed_make(struct tls_bundle *b, const struct str *hosts,
+    size_t n_hosts, struct err *e)
 {
 	struct str host = STR("localhost");
 	GENERAL_NAMES *names = tls_self_signed_names(hosts, n_hosts);
-	EVP_PKEY *key = EVP_EC_gen("P-256");
-	X509 *x = X509_new();
 	bool ok;
 
+	*b = (struct tls_bundle){
+		.leaf = X509_new(), .key = EVP_EC_gen("P-256")
+	};
 	for (size_t i = n_hosts; i-- > 0;)
 		if (tls_self_signed_can_name(hosts[i]) &&
 		    hosts[i].n <= TLS_COMMON_NAME_MAX)
 			host = hosts[i];
-	ok = names != NULL && key != NULL && x != NULL &&
-	    tls_self_signed_make(x, key, names, host) &&
-	    SSL_CTX_use_cert_and_key(ctx, x, key, NULL, 0) == 1;
-	if (!ok)
-		err_set(e, "cannot make a certificate: %s", tls_context_why());
-	X509_free(x);
-	EVP_PKEY_free(key);
+	ok = names != NULL && b->key != NULL && b->leaf != NULL &&
+	    tls_self_signed_fill(b->leaf, b->key, names, host);
 	sk_GENERAL_NAME_pop_free(names, GENERAL_NAME_free);
-	return ok;
+	if (ok)
+		return true;
+	tls_bundle_free(b);
+	return err_set(e, "cannot make a certificate: %s", tls_context_why());
 }

@@ -439,6 +439,8 @@ tls_stream_new(struct conn *c, struct tls_context *ctx, const char *name,
 	if (bio == NULL || s->ssl == NULL || BIO_up_ref(bio) != 1)
 		goto fail;
 	SSL_set_bio(s->ssl, bio, bio);
+	if (!tls_context_show(s->ssl, ctx, STR("")))
+		goto fail;
 	if (is_server)
 		SSL_set_accept_state(s->ssl);
 	else
@@ -642,7 +644,7 @@ tls_stream_name(const struct tls_stream *s)
 bool
 tls_stream_covers(const struct tls_stream *s, struct str host)
 {
-	/* Where a site has one of each kind, they are of the same names. */
+	/* Of another kind of key there may be one that is for more. */
 	X509 *certificate = SSL_get_certificate(s->ssl);
 
 	return certificate != NULL && host.n > 0 &&

@@ -90,8 +90,11 @@ static void
 certificates_and_keys_come_together(void **state)
 {
 	(void)state;
-	expect("sites: {a: {certificates: [{certificate: ec.pem}]}}\n",
-	    "lacks the key \"key\"");
+	expect("sites: {a: {certificates: [{certificate: ec.pem}]}}\n", NULL);
+	expect("sites: {a: {certificates: [{certificate: ec.pem, "
+	    "key: \"\"}]}}\n", "expected a path, or store: and a URI");
+	expect("upstreams: {u: {key_password: secret}}\n",
+	    "there is no key, so `key_password` has no effect");
 	expect("upstreams: {u: {certificate: ec.pem}}\n",
 	    "the certificate needs its key: add `key`");
 	expect("upstreams: {u: {key: ec.key}}\n",
