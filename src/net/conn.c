@@ -456,12 +456,13 @@ conn_close(struct conn *c, enum close_reason why)
 	if (c->resets)
 		(void)setsockopt(c->io.fd, SOL_SOCKET, SO_LINGER, &reset,
 		    sizeof reset);
-	close(c->io.fd);
-	/* Whoever still calls with this conn must not meet another's socket. */
-	c->io.fd = -1;
+	/* Before the peer can know of it and look. */
 	c->net->stats->closed[why]++;
 	if (c->is_client)
 		c->net->stats->connections--;
+	close(c->io.fd);
+	/* Whoever still calls with this conn must not meet another's socket. */
+	c->io.fd = -1;
 	loop_reap(c->net->loop, &c->reap);
 }
 
