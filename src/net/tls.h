@@ -27,6 +27,7 @@ struct tls_conf {
 	bool self_signed;
 	struct conf_list protocols; /* char *: TLSv1.2, TLSv1.3 */
 	char *ciphers;
+	uint64_t watch; /* ms; 0: never */
 	struct tls_ticket_conf *tickets;
 };
 extern const struct conf_schema tls_schema; /* of struct tls_conf */

@@ -176,6 +176,14 @@ static const struct conf_field tls_fields[] = {
 	    "writes them; the client's order decides. The default is "
 	    "Mozilla's \"intermediate\" list. Those of TLS 1.3 are not chosen "
 	    "here: all of them are good."),
+	KEY_DURATION(tls_conf, watch, .dflt = "10s", .max = "1h",
+	    .flags = CONF_LOCAL,
+	    .doc = "How often the files of certificates and keys are looked "
+	    "at; 0: never. Once changed ones have lain still for a second, "
+	    "and fit each other, are valid and for the same hosts, new "
+	    "connections get them without a reload; else the old ones stay, "
+	    "and the log says why. The master does that, since nobody else "
+	    "may read keys. Read at the top only."),
 	KEY_BLOCK(tls_conf, tickets, struct tls_ticket_conf,
 	    tls_ticket_schema, .flags = CONF_LOCAL,
 	    .doc = "Session tickets; read at the top only."),

@@ -156,6 +156,51 @@ board_count(const struct page_board *board, bool draining)
 	return n;
 }
 
+/* A label's value, escaped as the text format wants it; a path that was cut
+ * may end in half a character, which is for its reader to bear. */
+static void
+metrics_label(struct buf *b, const char *text)
+{
+	for (; *text != '\0'; text++) {
+		if (*text == '\n') {
+			buf_z(b, "\\n");
+			continue;
+		}
+		if (*text == '"' || *text == '\\')
+			buf_chr(b, '\\');
+		buf_chr(b, *text);
+	}
+}
+
+/* Counted at each scrape: days go by without anybody's doing. */
+static void
+metrics_certificates(struct buf *b, const struct page_board *board)
+{
+	metrics_value(b, "weir_tls_certificates", "gauge",
+	    "Certificates that were read from files.", board->n_certificates);
+	metrics_value(b, "weir_tls_certificates_replaced_total", "counter",
+	    "Certificates whose files changed and that are used since.",
+	    board->renewals);
+	metrics_value(b, "weir_tls_certificates_refused_total", "counter",
+	    "Changes of certificate files that were no good.",
+	    board->renewals_failed);
+	if (board->n_certificates_shown == 0)
+		return;
+	metrics_head(b, "weir_tls_certificate_days_left",
+	    "Whole days until a certificate expires, below 0 once it has; of "
+	    "at most 64 files, those that end first.", "gauge");
+	for (size_t i = 0; i < board->n_certificates_shown &&
+	     i < PAGE_CERTIFICATES; i++) {
+		const struct page_certificate *c = &board->certificates[i];
+		int64_t left = c->ends - clock_wall();
+
+		buf_z(b, "weir_tls_certificate_days_left{certificate=\"");
+		metrics_label(b, c->path);
+		buf_printf(b, "\"} %lld\n", (long long)(left >= 0 ?
+		    left / 86400 : -((86399 - left) / 86400)));
+	}
+}
+
 static void
 metrics_board(struct buf *b, const struct page_board *board)
 {
@@ -198,6 +243,7 @@ metrics_text(struct arena *a)
 
 	totals_read(&t, a);
 	metrics_board(&b, &t.board);
+	metrics_certificates(&b, &t.board);
 	for (unsigned i = 0; (set = pages_set(i, &at)) != NULL; i++)
 		metrics_set(&b, set, t.sums + at);
 	return buf_view(&b);

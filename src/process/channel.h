@@ -17,7 +17,8 @@
 	MESSAGE(ERROR_LOG,   "master to child", "a descriptor for the error log") \
 	MESSAGE(STDERR,      "master to child", "a descriptor in place of the terminal") \
 	MESSAGE(LOG_FILE,    "master to child", "a descriptor for the log file of that path") \
-	MESSAGE(TICKET_KEYS, "master to child", "struct tls_ticket_keys")
+	MESSAGE(TICKET_KEYS, "master to child", "struct tls_ticket_keys") \
+	MESSAGE(CERTIFICATE, "master to child", "a descriptor for a certificate; value: which; its generation")
 
 enum message_type {
 #define MESSAGE(id, direction, text) MESSAGE_##id,

@@ -9,6 +9,7 @@
 #include "base/panic.h"
 #include "event/signals.h"
 #include "http/log_file.h"
+#include "process/cert_watch.h"
 #include "process/channel.h"
 #include "process/heartbeat.h"
 
@@ -124,6 +125,15 @@ child_on_message(struct channel *ch, const struct message *m, int fd)
 
 			memcpy(&keys, m->payload, sizeof keys);
 			tls_ticket_keys_set(&keys);
+		}
+		break;
+	case MESSAGE_CERTIFICATE:
+		if (m->size == sizeof(uint64_t)) {
+			uint64_t generation;
+
+			memcpy(&generation, m->payload, sizeof generation);
+			cert_watch_take(c->setup->config, generation,
+			    m->value, fd);
 		}
 		break;
 	case MESSAGE_READY:

@@ -286,6 +286,7 @@ config_compile(struct config *c)
 		upstreams_lint(c->generation, c->load);
 	if (root->admin != NULL)
 		c->admin = config_admin_endpoint(c);
+	c->certificates = tls_context_pairs(c->load);
 }
 
 bool

@@ -49,6 +49,7 @@ struct config {
 	struct root_conf *root;
 	struct generation *generation;
 	struct endpoint *admin; /* NULL: no admin address */
+	struct tls_pairs *certificates; /* those that were read from files */
 };
 
 /*

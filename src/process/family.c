@@ -368,17 +368,35 @@ family_kill(struct family *f)
 		kill(LIST_ITEM(link, struct child_process, link)->pid, SIGKILL);
 }
 
+static void
+child_tell(struct child_process *c, enum message_type type, uint64_t value,
+    const void *payload, size_t size, int fd)
+{
+	if (!channel_send(&c->channel, type, value, payload, size, fd))
+		log_warn("process %d did not take message %s", (int)c->pid,
+		    message_name(type));
+}
+
 void
 family_tell(struct family *f, enum message_type type, uint64_t value,
     const void *payload, size_t size, int fd)
+{
+	LIST_EACH(link, &f->children)
+		child_tell(LIST_ITEM(link, struct child_process, link), type,
+		    value, payload, size, fd);
+}
+
+void
+family_tell_workers(struct family *f, uint64_t generation,
+    enum message_type type, uint64_t value, const void *payload, size_t size,
+    int fd)
 {
 	LIST_EACH(link, &f->children) {
 		struct child_process *c = LIST_ITEM(link, struct child_process,
 		    link);
 
-		if (!channel_send(&c->channel, type, value, payload, size, fd))
-			log_warn("process %d did not take message %s",
-			    (int)c->pid, message_name(type));
+		if (c->role == ROLE_WORKER && c->generation == generation)
+			child_tell(c, type, value, payload, size, fd);
 	}
 }
 

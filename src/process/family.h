@@ -58,6 +58,10 @@ void family_kill(struct family *f);
 /* To all children. */
 void family_tell(struct family *f, enum message_type type, uint64_t value,
     const void *payload, size_t size, int fd);
+/* To the workers of GENERATION. */
+void family_tell_workers(struct family *f, uint64_t generation,
+    enum message_type type, uint64_t value, const void *payload, size_t size,
+    int fd);
 /* SIGCHLD: PID ended with STATUS. False: not one of ours. */
 bool family_reaped(struct family *f, pid_t pid, int status);
 

@@ -19,6 +19,7 @@
 #include "event/signals.h"
 #include "http/log_file.h"
 #include "process/admin.h"
+#include "process/cert_watch.h"
 #include "process/error_log.h"
 #include "process/family.h"
 #include "process/notify.h"
@@ -50,6 +51,7 @@ struct master {
 	struct pages *pages;
 	struct listen_set *sockets;
 	struct family family;
+	struct cert_watch certs;
 	struct identity identity, next_identity;
 	struct config config; /* what serves */
 	struct config next;   /* what is being started; arena NULL: none */
@@ -352,6 +354,7 @@ master_on_ready(void *arg, uint64_t generation)
 		listen_set_sweep(m->sockets);
 	}
 
+	cert_watch_start(&m->certs, &m->config);
 	snprintf(text, sizeof text, "generation %llu serves with %u workers",
 	    (unsigned long long)generation, config_workers(m->config.root));
 	log_notice("%s", text);
@@ -431,6 +434,7 @@ master_end(struct master *m, bool drain)
 		notify_send("STOPPING=1\nSTATUS=%s",
 		    drain ? "draining" : "stopping");
 	m->ending = true;
+	cert_watch_stop(&m->certs);
 	timer_start(m->loop, &m->kill_timer, wait);
 	if (!drain) {
 		family_stop(&m->family, 0);
@@ -685,6 +689,7 @@ master_serve(struct master *m)
 	struct err e;
 
 	family_init(&m->family, m->loop, m->pages, &master_family_ops, m);
+	cert_watch_init(&m->certs, m->loop, m->pages, &m->family);
 	m->ticket_timer = (struct timer){
 		.name = "tickets", .expired = master_on_tickets
 	};

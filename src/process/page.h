@@ -30,6 +30,12 @@ struct page_slot {
 	int64_t started; /* wall seconds */
 };
 
+#define PAGE_CERTIFICATES 64
+struct page_certificate {
+	int64_t ends; /* wall seconds */
+	char path[248]; /* cut, if it is longer */
+};
+
 struct page_board {
 	uint32_t sequence; /* odd while the master writes */
 	int32_t master_pid;
@@ -38,6 +44,11 @@ struct page_board {
 	uint64_t reloads, reloads_failed, respawns, stuck;
 	uint64_t log_lost; /* lines of the error log, of all processes */
 	int64_t reloaded; /* wall seconds */
+	uint64_t renewals, renewals_failed; /* of certificates */
+	uint64_t n_certificates;
+	/* Those that end first, as many as there is room for. */
+	uint64_t n_certificates_shown;
+	struct page_certificate certificates[PAGE_CERTIFICATES];
 	struct page_slot slots[PAGE_SLOTS];
 };
 
