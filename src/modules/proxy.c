@@ -5,6 +5,7 @@
 #include "http/server.h"
 #include "modules/modules.h"
 #include "upstream/exchange.h"
+#include "upstream/h1_client.h"
 
 struct proxy_conf {
 	struct conf_text to;
@@ -114,6 +115,7 @@ proxy_prepare(struct conf_load *load, struct generation *g, void *conf)
 	forward_check_upgrades(load, &c->upgrades);
 	c->group = proxy_find_group(load, g, &c->to);
 	c->exchange = (struct exchange_conf){
+		.protocol = &h1_client_protocol,
 		.connect_timeout = c->connect_timeout,
 		.send_timeout = c->send_timeout,
 		.read_timeout = c->read_timeout,

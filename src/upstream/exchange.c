@@ -7,7 +7,7 @@
  *
  * An exchange lives in the arena of its transaction and ends with it, whatever
  * happens first. It knows attempts and reports, not bytes: those are the
- * h1_client's.
+ * protocol's.
  */
 #include "upstream/exchange.h"
 
@@ -15,9 +15,6 @@
 #include "base/log.h"
 #include "base/panic.h"
 #include "http/server.h"
-#include "upstream/idle.h"
-
-#include <errno.h>
 
 #define EXCHANGE_MAGIC 0xE8C4A26Eu
 
@@ -26,15 +23,15 @@ struct exchange {
 	struct txn *t;
 	struct backend *backend;
 	const struct exchange_conf *conf;
-	struct h1_client client;
+	struct call *call;
 	struct upstream_report report;
 
-	struct uplink *dialling;
 	unsigned server;     /* of the group; BALANCER_NONE: nobody is left */
 	unsigned addr;       /* of the server */
 	unsigned addrs_left; /* of the server, not tried yet */
 	bool *tried;         /* servers passed over; NULL: none */
-	bool is_reused, is_retry;
+	bool is_dialling, is_reused, is_retry;
+	bool is_running; /* a connection carries the call */
 	uint64_t attempt_us;
 
 	bool waiting; /* the step said STEP_WAIT */
@@ -172,8 +169,8 @@ exchange_note_failure(struct exchange *x, enum exchange_phase phase,
 static void
 exchange_note_bytes(struct exchange *x)
 {
-	x->report.bytes_in = x->client.bytes_in;
-	x->report.bytes_out = x->client.bytes_out;
+	x->report.bytes_in = x->call->bytes_in;
+	x->report.bytes_out = x->call->bytes_out;
 	x->report.response_us = clock_us() - x->attempt_us;
 }
 
@@ -215,20 +212,20 @@ exchange_settle(struct exchange *x, int outcome)
 }
 
 static struct exchange *
-exchange_of(struct h1_client *h)
+exchange_of(struct call *c)
 {
-	struct exchange *x = CONTAINER_OF(h, struct exchange, client);
+	struct exchange *x = c->owner_arg;
 
 	OBJ_CHECK(x, EXCHANGE_MAGIC);
 	return x;
 }
 
 static void
-exchange_on_answered(struct h1_client *h)
+exchange_on_answered(struct call *c)
 {
-	struct exchange *x = exchange_of(h);
+	struct exchange *x = exchange_of(c);
 	struct exchange_stats *stats = x->backend->stats;
-	int status = h->response.status;
+	int status = c->status;
 
 	/* Only what connects well is tried first again. */
 	x->backend->servers[x->server].addr_at = x->addr;
@@ -237,7 +234,7 @@ exchange_on_answered(struct h1_client *h)
 	exchange_note_status(x, status);
 	if (status / 100 <= EXCHANGE_CLASSES)
 		stats->responses[status / 100 - 1]++;
-	if (h->framing == BODY_TUNNEL)
+	if (c->framing == BODY_TUNNEL)
 		stats->upgrades++;
 	exchange_settle(x, EXCHANGE_ANSWERED);
 }
@@ -251,23 +248,24 @@ exchange_on_answered(struct h1_client *h)
 static bool
 exchange_may_retry(const struct exchange *x, enum exchange_cause cause)
 {
-	const struct h1_client *h = &x->client;
+	const struct call *c = x->call;
 
-	if (!x->is_reused || x->is_retry || h->bytes_in > 0 ||
-	    h->body_taken > 0)
+	if (!x->is_reused || x->is_retry || c->bytes_in > 0 ||
+	    c->body_taken > 0)
 		return false;
 	if (cause != CAUSE_CLOSED && cause != CAUSE_RESET)
 		return false;
-	return h->bytes_out == 0 ||
+	return c->bytes_out == 0 ||
 	    (method_flags(x->t->req.method) & METHOD_IDEMPOTENT) != 0;
 }
 
 static void
-exchange_on_failed(struct h1_client *h, enum exchange_phase phase,
+exchange_on_failed(struct call *c, enum exchange_phase phase,
     enum exchange_cause cause, const char *detail)
 {
-	struct exchange *x = exchange_of(h);
+	struct exchange *x = exchange_of(c);
 
+	x->is_running = false;
 	exchange_note_status(x, 0);
 	exchange_note_failure(x, phase, cause, detail);
 	exchange_note_bytes(x);
@@ -284,27 +282,29 @@ exchange_on_failed(struct h1_client *h, enum exchange_phase phase,
 static void
 exchange_take_trailers(struct exchange *x)
 {
-	if (x->client.framing == BODY_CHUNKED && x->client.trailers.n > 0)
-		x->t->res.trailers = &x->client.trailers;
+	if (x->call->framing == BODY_CHUNKED && x->call->trailers.n > 0)
+		x->t->res.trailers = &x->call->trailers;
 }
 
 static void
-exchange_on_ended(struct h1_client *h)
+exchange_on_ended(struct call *c)
 {
-	struct exchange *x = exchange_of(h);
+	struct exchange *x = exchange_of(c);
 
+	x->is_running = false;
 	exchange_note_bytes(x);
 	exchange_take_trailers(x);
 }
 
 static void
-exchange_on_cut(struct h1_client *h, enum exchange_cause cause,
+exchange_on_cut(struct call *c, enum exchange_cause cause,
     const char *detail)
 {
 	static struct log_limit limit = LOG_LIMIT(20);
-	struct exchange *x = exchange_of(h);
-	bool is_upgraded = h->framing == BODY_TUNNEL;
+	struct exchange *x = exchange_of(c);
+	bool is_upgraded = c->framing == BODY_TUNNEL;
 
+	x->is_running = false;
 	exchange_note_failure(x, EXCHANGE_BODY, cause, detail);
 	exchange_note_bytes(x);
 	if (x->t->reason == NULL)
@@ -312,39 +312,11 @@ exchange_on_cut(struct h1_client *h, enum exchange_cause cause,
 	/* How tunnels end is between the two that use them. */
 	log_limited(&limit, is_upgraded || cause == CAUSE_CLIENT ? LOG_INFO :
 	    LOG_ERROR, "%s: response cut after %llu bytes, %s",
-	    exchange_sentence(x), (unsigned long long)h->bytes_in,
+	    exchange_sentence(x), (unsigned long long)c->bytes_in,
 	    txn_describe(x->t));
 }
 
-static const struct h1_client_owner exchange_owner = {
-	.answered = exchange_on_answered,
-	.failed = exchange_on_failed,
-	.ended = exchange_on_ended,
-	.cut = exchange_on_cut,
-};
-
 /* ---- connecting -------------------------------------------------------- */
-
-static void
-exchange_use(struct exchange *x, struct uplink *up)
-{
-	struct h1_client *h = &x->client;
-	const struct upstream_group *g = x->backend->group;
-
-	h->owner = &exchange_owner;
-	h->send_timeout = x->conf->send_timeout;
-	h->read_timeout = x->conf->read_timeout;
-	h->bare_lf = g->conf != NULL && g->conf->bare_lf == BARE_LF_ACCEPT;
-	h->forward = (struct forward_request){
-		.edits = x->conf->edits,
-		.host = g->servers[x->server].text,
-		.upgrade = forward_upgrade(x->t, x->conf->upgrades),
-		.close = g->keepalive.connections == 0,
-	};
-	if (str_has_prefix(h->forward.host, STR("unix:")))
-		h->forward.host = STR("localhost");
-	h1_client_start(h, x->t, up);
-}
 
 /* The server or this address of it is not to be had: on to the next. */
 static void
@@ -372,65 +344,52 @@ exchange_pass_over(struct exchange *x, enum exchange_cause cause,
 	x->addrs_left = b->group->servers[x->server].n_addrs;
 }
 
-static enum exchange_cause
-exchange_cause_of(const struct conn *c)
+static void
+exchange_on_connected(struct call *c, unsigned addr)
 {
-	switch (conn_errno(c)) {
-	case 0:
-		return CAUSE_TLS;
-	case ECONNREFUSED:
-		return CAUSE_REFUSED;
-	case ECONNRESET:
-		return CAUSE_RESET;
-	case ETIMEDOUT:
-		return CAUSE_TIMEOUT;
-	default:
-		return CAUSE_UNREACHABLE;
+	struct exchange *x = exchange_of(c);
+
+	x->is_running = true;
+	if (x->is_dialling) {
+		x->is_dialling = false;
+		x->report.connect_us = clock_us() - x->attempt_us;
+		return;
 	}
+	x->addr = addr;
+	x->is_reused = true;
+	x->backend->stats->reused++;
+	exchange_note_attempt(x);
 }
 
 static void
-exchange_on_connect_failed(struct exchange *x, enum exchange_cause cause)
+exchange_on_unconnected(struct call *c, enum exchange_cause cause,
+    const char *detail)
 {
-	struct uplink *up = x->dialling;
+	struct exchange *x = exchange_of(c);
 
-	x->dialling = NULL;
-	exchange_pass_over(x, cause,
-	    cause == CAUSE_TIMEOUT ? NULL : conn_failure(&up->conn));
-	uplink_close(up, CLOSE_IO_ERROR);
+	x->is_dialling = false;
+	exchange_pass_over(x, cause, detail);
 	exchange_connect(x);
 }
 
-static void
-exchange_on_dial_ready(struct uplink *up, void *arg)
-{
-	struct exchange *x = arg;
-
-	OBJ_CHECK(x, EXCHANGE_MAGIC);
-	ASSERT(x->dialling == up);
-	if (up->conn.connecting) {
-		exchange_on_connect_failed(x, exchange_cause_of(&up->conn));
-		return;
-	}
-	x->dialling = NULL;
-	x->report.connect_us = clock_us() - x->attempt_us;
-	exchange_use(x, up);
-}
-
-static void
-exchange_on_dial_timeout(struct uplink *up, void *arg)
-{
-	struct exchange *x = arg;
-
-	OBJ_CHECK(x, EXCHANGE_MAGIC);
-	ASSERT(x->dialling == up);
-	exchange_on_connect_failed(x, CAUSE_TIMEOUT);
-}
-
-static const struct uplink_user exchange_dial_user = {
-	.ready = exchange_on_dial_ready,
-	.timeout = exchange_on_dial_timeout,
+static const struct call_owner exchange_owner = {
+	.connected = exchange_on_connected,
+	.unconnected = exchange_on_unconnected,
+	.answered = exchange_on_answered,
+	.failed = exchange_on_failed,
+	.ended = exchange_on_ended,
+	.cut = exchange_on_cut,
 };
+
+/* The Host for a client that named none is the server's. */
+static void
+exchange_address(struct exchange *x)
+{
+	struct str host = x->backend->group->servers[x->server].text;
+
+	x->call->forward.host = str_has_prefix(host, STR("unix:")) ?
+	    STR("localhost") : host;
+}
 
 /* Dials until a dial is under way. Each address of each server is tried once
  * at most, so this ends. */
@@ -442,14 +401,12 @@ exchange_connect(struct exchange *x)
 	while (x->server != BALANCER_NONE) {
 		exchange_note_attempt(x);
 		x->is_reused = false;
-		x->backend->stats->dialled++;
-		x->dialling = uplink_dial(x->backend, x->server, x->addr,
-		    &exchange_dial_user, x, &e);
-		if (x->dialling != NULL) {
-			conn_set_deadline(&x->dialling->conn,
-			    x->conf->connect_timeout);
+		x->is_dialling = true;
+		exchange_address(x);
+		if (x->conf->protocol->connect(x->call, x->server, x->addr,
+		    &e))
 			return;
-		}
+		x->is_dialling = false;
 		exchange_pass_over(x, CAUSE_UNREACHABLE, e.text);
 	}
 	exchange_settle(x, EXCHANGE_FAILED);
@@ -459,7 +416,6 @@ static void
 exchange_start(struct exchange *x)
 {
 	struct backend *b = x->backend;
-	struct uplink *up;
 
 	b->stats->requests++;
 	x->server = balancer_pick(b->balancer, NULL);
@@ -470,17 +426,9 @@ exchange_start(struct exchange *x)
 	}
 	x->addr = b->servers[x->server].addr_at;
 	x->addrs_left = b->group->servers[x->server].n_addrs;
-
-	up = idle_take(b, x->server);
-	if (up == NULL) {
+	exchange_address(x);
+	if (!x->conf->protocol->reuse(x->call, x->server))
 		exchange_connect(x);
-		return;
-	}
-	x->addr = up->addr;
-	exchange_note_attempt(x);
-	x->is_reused = true;
-	b->stats->reused++;
-	exchange_use(x, up);
 }
 
 /* ---- for the step ------------------------------------------------------ */
@@ -492,25 +440,47 @@ exchange_on_end(void *arg)
 	struct exchange *x = arg;
 
 	OBJ_CHECK(x, EXCHANGE_MAGIC);
-	if (x->dialling != NULL)
-		uplink_close(x->dialling, CLOSE_ABORTED);
-	x->dialling = NULL;
-	if (x->client.up != NULL)
+	if (x->is_running)
 		exchange_note_bytes(x);
-	h1_client_end(&x->client);
+	x->conf->protocol->end(x->call);
+}
+
+static void
+exchange_prepare(struct exchange *x)
+{
+	const struct upstream_group *g = x->backend->group;
+	const struct exchange_conf *conf = x->conf;
+	struct call *c = x->call;
+
+	c->owner = &exchange_owner;
+	c->owner_arg = x;
+	c->t = x->t;
+	c->backend = x->backend;
+	c->connect_timeout = conf->connect_timeout;
+	c->send_timeout = conf->send_timeout;
+	c->read_timeout = conf->read_timeout;
+	c->bare_lf = g->conf != NULL && g->conf->bare_lf == BARE_LF_ACCEPT;
+	c->forward = (struct forward_request){
+		.edits = conf->edits,
+		.upgrade = forward_upgrade(x->t, conf->upgrades),
+		.close = g->keepalive.connections == 0,
+	};
 }
 
 struct exchange *
 exchange_new(struct txn *t, struct backend *b,
     const struct exchange_conf *conf)
 {
-	struct exchange *x = arena_zalloc(t->arena, sizeof *x);
+	struct exchange *x =
+	    arena_zalloc(t->arena, sizeof *x + conf->protocol->size);
 
 	x->magic = EXCHANGE_MAGIC;
 	x->t = t;
 	x->backend = b;
 	x->conf = conf;
+	x->call = (struct call *)(x + 1);
 	x->report.name = b->group->name.p;
+	exchange_prepare(x);
 	t->upstream = &x->report;
 	txn_on_end(t, exchange_on_end, x);
 	return x;
@@ -522,7 +492,7 @@ static void
 exchange_answer_upgrade_required(struct exchange *x)
 {
 	const struct conf_list *allowed = x->conf->upgrades;
-	struct str wanted = head_joined(&x->client.head, FIELD_UPGRADE);
+	struct str wanted = head_joined(&x->call->head, FIELD_UPGRADE);
 
 	for (size_t i = 0; i < allowed->n; i++) {
 		struct str name = str_from(CONF_ITEM(allowed, char *, i));
@@ -538,31 +508,31 @@ static void
 exchange_answer(struct exchange *x)
 {
 	struct txn *t = x->t;
-	struct h1_client *h = &x->client;
+	struct call *c = x->call;
 	struct str protocol;
 
-	txn_reply(t, h->response.status);
-	forward_response(&t->res.head, &h->head);
+	txn_reply(t, c->status);
+	forward_response(&t->res.head, &c->head);
 	if (t->res.status == 426)
 		exchange_answer_upgrade_required(x);
 	exchange_take_trailers(x);
-	switch (h->framing) {
+	switch (c->framing) {
 	case BODY_NONE:
 		/* For HEAD the flow only says how long the body would be. */
-		h->body.length = h->response.content_length;
+		c->body.length = c->content_length;
 		if (t->req.method == METHOD_HEAD)
-			txn_reply_body(t, &h->body);
+			txn_reply_body(t, &c->body);
 		break;
 	case BODY_TUNNEL:
 		t->res.upgraded = true;
-		protocol = head_value(&h->head, FIELD_UPGRADE);
+		protocol = head_value(&c->head, FIELD_UPGRADE);
 		txn_reply_field(t, FIELD_UPGRADE, protocol);
-		txn_reply_body(t, &h->body);
+		txn_reply_body(t, &c->body);
 		break;
 	case BODY_LENGTH:
 	case BODY_CHUNKED:
 	case BODY_CLOSE:
-		txn_reply_body(t, &h->body);
+		txn_reply_body(t, &c->body);
 		break;
 	}
 }

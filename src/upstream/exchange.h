@@ -5,11 +5,12 @@
 #ifndef UPSTREAM_EXCHANGE_H
 #define UPSTREAM_EXCHANGE_H
 
-#include "upstream/h1_client.h"
+#include "upstream/call.h"
 
 struct exchange;
 
 struct exchange_conf {
+	const struct call_protocol *protocol;
 	uint64_t connect_timeout, send_timeout, read_timeout; /* ms */
 	const struct forward_edits *edits;
 	const struct conf_list *upgrades; /* char *: what may pass */

@@ -1,6 +1,6 @@
 /*
- * The client side of HTTP/1.1. An exchange owns it; it holds the connection
- * from h1_client_start until the response is over, and gives it back to the
+ * The client side of HTTP/1.1. An exchange owns it; it dials or takes an idle
+ * connection, holds it until the response is over, and gives it back to the
  * idle ones if nothing is left on it that could be taken for something else.
  *
  * The request is pushed (h1_client_push): head and as much of the body as is
@@ -13,11 +13,6 @@
 #include "upstream/h1_client_io.h"
 #include "upstream/idle.h"
 
-/* A head of more is refused; what real applications send is far below. */
-#define H1_CLIENT_MAX_HEAD 65536
-#define H1_CLIENT_MAX_FIELDS 200
-/* Interim responses before the final one. */
-#define H1_CLIENT_MAX_INTERIM 16
 /* Writes of a request body in one go, 64 KiB each: then others have a turn. */
 #define H1_CLIENT_ROUNDS 4
 /* Chunks that are smaller leave together: a client may send its body in chunks
@@ -27,7 +22,7 @@
 static struct net *
 h1_client_net(const struct h1_client *h)
 {
-	return h->t->server->net;
+	return h->call.t->server->net;
 }
 
 /* ---- ends -------------------------------------------------------------- */
@@ -56,14 +51,14 @@ h1_client_break(struct h1_client *h, enum exchange_cause cause,
 	h->failed = true;
 	if (!is_answered) {
 		leftover_free(h1_client_net(h), &h->in);
-		h->owner->failed(h,
+		h->call.owner->failed(&h->call,
 		    was_sending ? EXCHANGE_SEND : EXCHANGE_HEAD, cause, detail);
 		return;
 	}
-	h->owner->cut(h, cause, detail);
+	h->call.owner->cut(&h->call, cause, detail);
 	if (h->waiting) {
 		h->waiting = false;
-		flow_wake(&h->body);
+		flow_wake(&h->call.body);
 	}
 }
 
@@ -71,7 +66,7 @@ h1_client_break(struct h1_client *h, enum exchange_cause cause,
 static uint64_t
 h1_client_announced(const struct h1_client *h)
 {
-	struct str rest = head_value(&h->head, FIELD_KEEP_ALIVE), element;
+	struct str rest = head_value(&h->call.head, FIELD_KEEP_ALIVE), element;
 	uint64_t seconds;
 
 	while (field_next(&rest, &element))
@@ -87,15 +82,15 @@ h1_client_release(struct h1_client *h)
 {
 	struct uplink *up = h->up;
 	bool is_clean = h->sent && !h->dirty && !h->response.close &&
-	    (h->framing == BODY_NONE || h->framing == BODY_LENGTH ||
-	    h->framing == BODY_CHUNKED);
+	    (h->call.framing == BODY_NONE || h->call.framing == BODY_LENGTH ||
+	    h->call.framing == BODY_CHUNKED);
 
 	h1_client_let_go(h);
 	if (is_clean)
 		idle_put(up, h1_client_announced(h));
 	else
 		uplink_close(up, CLOSE_DONE);
-	h->owner->ended(h);
+	h->call.owner->ended(&h->call);
 }
 
 void
@@ -103,7 +98,8 @@ h1_client_end(struct h1_client *h)
 {
 	struct uplink *up = h->up;
 
-	if (h->t == NULL)
+	dial_end(&h->dial);
+	if (h->magic == 0) /* never had a connection */
 		return;
 	h1_client_let_go(h);
 	if (up != NULL)
@@ -135,7 +131,7 @@ void
 h1_client_arm(struct h1_client *h)
 {
 	enum h1_client_await now = h1_client_awaits(h);
-	uint64_t moved = h->bytes_in + h->bytes_out;
+	uint64_t moved = h->call.bytes_in + h->call.bytes_out;
 
 	if (now == h->awaits && moved == h->armed_at)
 		return;
@@ -143,7 +139,7 @@ h1_client_arm(struct h1_client *h)
 	h->armed_at = moved;
 	if (now != AWAIT_NOTHING)
 		conn_set_deadline(&h->up->conn, now == AWAIT_READ ?
-		    h->read_timeout : h->send_timeout);
+		    h->call.read_timeout : h->call.send_timeout);
 }
 
 static void
@@ -172,16 +168,16 @@ h1_client_compose(struct h1_client *h, bool is_over, size_t size)
 	char line[18];
 
 again:
-	if (is_new && !forward_request(h->t, &h->forward, &b))
+	if (is_new && !forward_request(h->call.t, &h->call.forward, &b))
 		return str_of(NULL, 0);
-	if (h->forward.body == FORWARD_CHUNKED && size > 0)
+	if (h->call.forward.body == FORWARD_CHUNKED && size > 0)
 		buf_put(&b, line, chunk_format_size(line, size));
-	if (h->forward.body == FORWARD_CHUNKED && is_over) {
+	if (h->call.forward.body == FORWARD_CHUNKED && is_over) {
 		buf_str(&b, STR("0\r\n"));
-		forward_trailers(h->t, &b);
+		forward_trailers(h->call.t, &b);
 	}
 	if (b.overflow) {
-		b = buf_in(h->t->arena);
+		b = buf_in(h->call.t->arena);
 		goto again;
 	}
 	h->head_sent = true;
@@ -195,7 +191,7 @@ again:
 static size_t
 h1_client_gather(struct h1_client *h, struct span span, char *p)
 {
-	struct flow *body = h->t->req.body;
+	struct flow *body = h->call.t->req.body;
 	size_t n = 0;
 
 	do {
@@ -207,7 +203,7 @@ h1_client_gather(struct h1_client *h, struct span span, char *p)
 		n += some;
 		flow_take(body, some);
 	} while (n < H1_CLIENT_GATHER && flow_peek(body, &span) == FLOW_DATA);
-	h->body_taken += n;
+	h->call.body_taken += n;
 	return n;
 }
 
@@ -218,7 +214,7 @@ h1_client_write(struct h1_client *h, struct str frame, struct str data,
     bool is_ours)
 {
 	struct net *net = h1_client_net(h);
-	bool is_chunk = h->forward.body == FORWARD_CHUNKED && data.n > 0;
+	bool is_chunk = h->call.forward.body == FORWARD_CHUNKED && data.n > 0;
 	struct str part[3] = {frame, data, is_chunk ? STR("\r\n") : STR("")};
 	size_t done = 0, took = data.n;
 	struct iovec iov[3];
@@ -235,10 +231,10 @@ h1_client_write(struct h1_client *h, struct str frame, struct str data,
 		done = 0;
 	else if (st != CONN_OK) {
 		if (data.n > 0 && !is_ours)
-			flow_take(h->t->req.body, 0);
+			flow_take(h->call.t->req.body, 0);
 		return false;
 	}
-	h->bytes_out += done;
+	h->call.bytes_out += done;
 
 	for (int i = 0; i < 3; i++) {
 		size_t n = done < part[i].n ? done : part[i].n;
@@ -254,8 +250,8 @@ h1_client_write(struct h1_client *h, struct str frame, struct str data,
 	}
 	if (is_ours || data.n == 0)
 		return true;
-	flow_take(h->t->req.body, took);
-	h->body_taken += took;
+	flow_take(h->call.t->req.body, took);
+	h->call.body_taken += took;
 	return true;
 }
 
@@ -270,7 +266,7 @@ h1_client_flush(struct h1_client *h)
 
 		switch (conn_write(&h->up->conn, &iov, 1, &n)) {
 		case CONN_OK:
-			h->bytes_out += n;
+			h->call.bytes_out += n;
 			leftover_take(h1_client_net(h), out, n);
 			break;
 		case CONN_AGAIN:
@@ -295,7 +291,7 @@ static void
 h1_client_finish_sending(struct h1_client *h)
 {
 	h->sent = true;
-	if (h->framing != BODY_TUNNEL)
+	if (h->call.framing != BODY_TUNNEL)
 		return;
 	/* The client's end is passed on; the other direction stays open. */
 	conn_shutdown(&h->up->conn);
@@ -306,7 +302,8 @@ h1_client_finish_sending(struct h1_client *h)
 static bool
 h1_client_has_body(const struct h1_client *h)
 {
-	return h->forward.body != FORWARD_NO_BODY || h->framing == BODY_TUNNEL;
+	return h->call.forward.body != FORWARD_NO_BODY ||
+	    h->call.framing == BODY_TUNNEL;
 }
 
 static enum push
@@ -329,7 +326,7 @@ h1_client_push_once(struct h1_client *h)
 	}
 
 	if (h1_client_has_body(h))
-		st = flow_peek(h->t->req.body, &span);
+		st = flow_peek(h->call.t->req.body, &span);
 	if (st == FLOW_FAIL)
 		return PUSH_CLIENT;
 	if (st == FLOW_WAIT && h->head_sent)
@@ -339,22 +336,22 @@ h1_client_push_once(struct h1_client *h)
 	ASSERT(span.n == 0 || span.p != NULL); /* clients send no files */
 
 	data = str_of(span.p, span.n);
-	is_ours = h->forward.body == FORWARD_CHUNKED && data.n > 0 &&
+	is_ours = h->call.forward.body == FORWARD_CHUNKED && data.n > 0 &&
 	    data.n < H1_CLIENT_GATHER;
 	if (is_ours)
 		data = str_of(small, h1_client_gather(h, span, small));
 	frame = h1_client_compose(h, st == FLOW_END, data.n);
 	if (frame.p == NULL) {
 		if (st == FLOW_DATA && !is_ours)
-			flow_take(h->t->req.body, 0);
+			flow_take(h->call.t->req.body, 0);
 		return PUSH_REFUSED;
 	}
 	if (!h1_client_write(h, frame, data, is_ours))
 		return PUSH_BROKEN;
 	if (st == FLOW_END)
 		h->body_over = true;
-	else if (h->forward.body == FORWARD_LENGTH &&
-	    h->body_taken == h->body_length)
+	else if (h->call.forward.body == FORWARD_LENGTH &&
+	    h->call.body_taken == h->body_length)
 		h->body_over = true;
 	return PUSH_AGAIN;
 }
@@ -403,18 +400,18 @@ h1_client_framing(enum method method, const struct h1_response *response)
 static bool
 h1_client_on_interim(struct h1_client *h)
 {
-	struct txn *t = h->t;
+	struct txn *t = h->call.t;
 	struct head seen;
 
-	if (++h->interims > H1_CLIENT_MAX_INTERIM) {
+	if (++h->interims > CALL_MAX_INTERIM) {
 		h1_client_break(h, CAUSE_INTERIM, NULL);
 		return false;
 	}
 	if (h->response.status == 100 || (t->req.major == 1 &&
 	    t->req.minor == 0))
 		return true;
-	head_init(&seen, t->arena, h->head.n);
-	forward_response(&seen, &h->head);
+	head_init(&seen, t->arena, h->call.head.n);
+	forward_response(&seen, &h->call.head);
 	t->transport->interim(t, h->response.status, &seen);
 	return true;
 }
@@ -423,18 +420,21 @@ static void
 h1_client_on_final(struct h1_client *h)
 {
 	h->state = H1_CLIENT_BODY;
-	h->framing = h1_client_framing(h->t->req.method, &h->response);
-	switch (h->framing) {
+	h->call.status = h->response.status;
+	h->call.content_length = h->response.content_length;
+	h->call.framing =
+	    h1_client_framing(h->call.t->req.method, &h->response);
+	switch (h->call.framing) {
 	case BODY_NONE:
-		h->body.length = 0;
+		h->call.body.length = 0;
 		break;
 	case BODY_LENGTH:
 		h->left = (uint64_t)h->response.content_length;
-		h->body.length = h->response.content_length;
+		h->call.body.length = h->response.content_length;
 		break;
 	case BODY_CHUNKED:
 		chunk_decoder_init(&h->decoder);
-		head_init(&h->trailers, h->t->arena, 0);
+		head_init(&h->call.trailers, h->call.t->arena, 0);
 		break;
 	case BODY_CLOSE:
 	case BODY_TUNNEL:
@@ -453,9 +453,11 @@ h1_client_on_final(struct h1_client *h)
 static bool
 h1_client_may_switch(const struct h1_client *h)
 {
-	return h->forward.upgrade.n > 0 && h->sent && h->response.upgrade &&
-	    field_has_token(head_value(&h->head, FIELD_UPGRADE),
-	        h->forward.upgrade);
+	struct str said = head_value(&h->call.head, FIELD_UPGRADE);
+
+	return h->call.forward.upgrade.n > 0 && h->sent &&
+	    h->response.upgrade &&
+	    field_has_token(said, h->call.forward.upgrade);
 }
 
 /* One whole head. False: the exchange has failed. */
@@ -463,18 +465,18 @@ static bool
 h1_client_take_head(struct h1_client *h, const char *p, size_t n)
 {
 	struct h1_limits limits = {
-		.max_fields = H1_CLIENT_MAX_FIELDS, .bare_lf = h->bare_lf};
-	struct arena *a = h->t->arena;
+		.max_fields = CALL_MAX_FIELDS, .bare_lf = h->call.bare_lf};
+	struct arena *a = h->call.t->arena;
 	enum h1_refusal refusal;
 
 	h->scanned = 0;
-	if (n > H1_CLIENT_MAX_HEAD) {
+	if (n > CALL_MAX_HEAD) {
 		h1_client_break(h, CAUSE_LARGE_HEAD, NULL);
 		return false;
 	}
-	head_init(&h->head, a, 16);
+	head_init(&h->call.head, a, 16);
 	refusal = h1_parse_response(arena_memdup(a, p, n), n, &limits,
-	    &h->response, &h->head);
+	    &h->response, &h->call.head);
 	if (refusal != H1_OK) {
 		h1_client_break(h, CAUSE_BAD_HEAD, h1_refusal_text(refusal));
 		return false;
@@ -498,9 +500,9 @@ h1_client_answer(struct h1_client *h, char *p, size_t n)
 		leftover_put(h1_client_net(h), &h->in, p, n);
 	/* All of it is here: the client may as well be told how much, unless
 	 * trailers need chunks to travel behind. */
-	if (h->ended && h->body.length < 0 && h->trailers.n == 0)
-		h->body.length = (int64_t)n;
-	h->owner->answered(h);
+	if (h->ended && h->call.body.length < 0 && h->call.trailers.n == 0)
+		h->call.body.length = (int64_t)n;
+	h->call.owner->answered(&h->call);
 	if (h->ended && h->up != NULL)
 		h1_client_release(h);
 }
@@ -508,7 +510,7 @@ h1_client_answer(struct h1_client *h, char *p, size_t n)
 static size_t
 h1_client_scan(struct h1_client *h, const char *p, size_t n)
 {
-	return h->bare_lf ? h1_scan_head_lf(p, n, &h->scanned) :
+	return h->call.bare_lf ? h1_scan_head_lf(p, n, &h->scanned) :
 	    h1_scan_head(p, n, &h->scanned);
 }
 
@@ -541,7 +543,7 @@ h1_client_take_heads(struct h1_client *h, size_t n)
 			return;
 		}
 	}
-	if (n > H1_CLIENT_MAX_HEAD)
+	if (n > CALL_MAX_HEAD)
 		h1_client_break(h, CAUSE_LARGE_HEAD, NULL);
 	else if (is_kept)
 		leftover_take(net, in, leftover_len(in) - n);
@@ -558,7 +560,7 @@ h1_client_read_head(struct h1_client *h)
 	/* An answer to what was not asked yet is none to this request (RFC
 	 * 9112 section 9.2), not even if asking failed; once something was
 	 * sent it is read and judged. */
-	if (h->bytes_out == 0) {
+	if (h->call.bytes_out == 0) {
 		if (h->abandoned)
 			h1_client_break(h, CAUSE_RESET, NULL);
 		return;
@@ -567,7 +569,7 @@ h1_client_read_head(struct h1_client *h)
 	    h->abandoned)) {
 		switch (conn_read(c, h1_client_net(h)->in, NET_PAGE, &n)) {
 		case CONN_OK:
-			h->bytes_in += n;
+			h->call.bytes_in += n;
 			h1_client_take_heads(h, n);
 			break;
 		case CONN_AGAIN:
@@ -607,7 +609,7 @@ h1_client_on_ready(struct uplink *up, void *arg)
 	if (h->up == up && h->waiting &&
 	    (up->conn.can_read || up->conn.hung_up)) {
 		h->waiting = false;
-		flow_wake(&h->body);
+		flow_wake(&h->call.body);
 	}
 }
 
@@ -635,26 +637,88 @@ static const struct uplink_user h1_client_user = {
 	.timeout = h1_client_on_timeout,
 };
 
-void
-h1_client_start(struct h1_client *h, struct txn *t, struct uplink *up)
+/* Uses UP, which is connected, for the request. */
+static void
+h1_client_start(struct h1_client *h, struct uplink *up)
 {
+	struct call *c = &h->call;
+
 	*h = (struct h1_client){
-		.body = {.ops = &h1_client_body_ops, .length = -1},
+		.call = {
+			.body = {.ops = &h1_client_body_ops, .length = -1},
+			.owner = c->owner,
+			.owner_arg = c->owner_arg,
+			.t = c->t,
+			.backend = c->backend,
+			.forward = c->forward,
+			.connect_timeout = c->connect_timeout,
+			.send_timeout = c->send_timeout,
+			.read_timeout = c->read_timeout,
+			.bare_lf = c->bare_lf,
+		},
 		.magic = H1_CLIENT_MAGIC,
-		.owner = h->owner,
-		.forward = h->forward,
-		.send_timeout = h->send_timeout,
-		.read_timeout = h->read_timeout,
-		.bare_lf = h->bare_lf,
 		.work = {.name = "h1_client", .run = h1_client_on_work},
-		.t = t,
 		.up = up,
-		.body_length = (uint64_t)t->req.body->length,
+		.body_length = (uint64_t)c->t->req.body->length,
 	};
-	h->forward.body = forward_body_of(t);
+	c->forward.body = forward_body_of(c->t);
 	up->requests++;
 	uplink_use(up, &h1_client_user, h);
-	if (h->forward.body != FORWARD_NO_BODY)
-		flow_on_wake(t->req.body, h1_client_on_body_wake, h);
+	if (c->forward.body != FORWARD_NO_BODY)
+		flow_on_wake(c->t->req.body, h1_client_on_body_wake, h);
+	c->owner->connected(c, up->addr);
 	h1_client_drive(h);
 }
+
+/* ---- connections ------------------------------------------------------- */
+
+static void
+h1_client_on_dialled(struct dial *d, struct uplink *up)
+{
+	h1_client_start(CONTAINER_OF(d, struct h1_client, dial), up);
+}
+
+static void
+h1_client_on_undialled(struct dial *d, enum exchange_cause cause,
+    const char *detail)
+{
+	struct h1_client *h = CONTAINER_OF(d, struct h1_client, dial);
+
+	h->call.owner->unconnected(&h->call, cause, detail);
+}
+
+static bool
+h1_client_connect(struct call *c, unsigned server, unsigned addr,
+    struct err *e)
+{
+	struct h1_client *h = (struct h1_client *)c;
+
+	h->dial.connected = h1_client_on_dialled;
+	h->dial.failed = h1_client_on_undialled;
+	return dial_start(&h->dial, c->backend, server, addr,
+	    c->connect_timeout, e);
+}
+
+static bool
+h1_client_reuse(struct call *c, unsigned server)
+{
+	struct uplink *up = idle_take(c->backend, server);
+
+	if (up == NULL)
+		return false;
+	h1_client_start((struct h1_client *)c, up);
+	return true;
+}
+
+static void
+h1_client_end_call(struct call *c)
+{
+	h1_client_end((struct h1_client *)c);
+}
+
+const struct call_protocol h1_client_protocol = {
+	.size = sizeof(struct h1_client),
+	.reuse = h1_client_reuse,
+	.connect = h1_client_connect,
+	.end = h1_client_end_call,
+};

@@ -28,7 +28,7 @@ h1_client_decode_chunks(struct h1_client *h, char *p, size_t n)
 
 	for (;;) {
 		switch (chunk_decode(&h->decoder, p + in, n - in, &used, &data,
-		    &h->trailers)) {
+		    &h->call.trailers)) {
 		case CHUNK_DATA:
 			memmove(p + out, data.p, data.n);
 			out += data.n;
@@ -39,7 +39,7 @@ h1_client_decode_chunks(struct h1_client *h, char *p, size_t n)
 		case CHUNK_END:
 			h->ended = true;
 			h->dirty = in + used < n;
-			forward_clean_trailers(&h->trailers);
+			forward_clean_trailers(&h->call.trailers);
 			return out;
 		case CHUNK_BAD:
 			h->failed = true;
@@ -53,7 +53,7 @@ h1_client_decode(struct h1_client *h, char *p, size_t n)
 {
 	size_t body = n;
 
-	switch (h->framing) {
+	switch (h->call.framing) {
 	case BODY_NONE:
 	case BODY_LENGTH:
 		body = n < h->left ? n : (size_t)h->left;
@@ -78,7 +78,7 @@ h1_client_join(struct h1_client *h)
 {
 	h->joined = true;
 	h->sent = h->body_over = false;
-	flow_on_wake(h->t->req.body, h1_client_on_body_wake, h);
+	flow_on_wake(h->call.t->req.body, h1_client_on_body_wake, h);
 	h1_client_on_body_wake(h);
 }
 
@@ -86,7 +86,7 @@ h1_client_join(struct h1_client *h)
 static enum flow_status
 h1_client_on_eof(struct h1_client *h)
 {
-	if (h->framing != BODY_CLOSE && h->framing != BODY_TUNNEL) {
+	if (h->call.framing != BODY_CLOSE && h->call.framing != BODY_TUNNEL) {
 		h1_client_break(h, CAUSE_CLOSED, NULL);
 		return FLOW_FAIL;
 	}
@@ -98,7 +98,7 @@ h1_client_on_eof(struct h1_client *h)
 	}
 	h->ended = true;
 	/* Half of a tunnel may be open still. */
-	if (h->framing == BODY_CLOSE || h->sent)
+	if (h->call.framing == BODY_CLOSE || h->sent)
 		h1_client_release(h);
 	return FLOW_END;
 }
@@ -108,7 +108,7 @@ h1_client_on_eof(struct h1_client *h)
 static enum flow_status
 h1_client_lend(struct h1_client *h, char *p, size_t n, struct span *out)
 {
-	h->bytes_in += n;
+	h->call.bytes_in += n;
 	h->lent = h1_client_decode(h, p, n);
 	if (h->lent > 0) {
 		*out = (struct span){.p = p, .n = h->lent};
@@ -130,7 +130,7 @@ h1_client_lend(struct h1_client *h, char *p, size_t n, struct span *out)
 static enum flow_status
 h1_client_read(struct h1_client *h, struct span *out)
 {
-	struct net *net = h->t->server->net;
+	struct net *net = h->call.t->server->net;
 	struct conn *c = &h->up->conn;
 	enum flow_status st = FLOW_WAIT;
 	size_t n;
@@ -165,7 +165,7 @@ h1_client_peek(struct flow *f, struct span *out)
 	struct h1_client *h = h1_client_of(f);
 
 	h->waiting = false;
-	if (h->framing == BODY_TUNNEL && !h->joined && h->up != NULL)
+	if (h->call.framing == BODY_TUNNEL && !h->joined && h->up != NULL)
 		h1_client_join(h);
 	if (leftover_len(&h->in) > 0) {
 		*out = (struct span){
@@ -185,7 +185,7 @@ static void
 h1_client_take(struct flow *f, size_t n)
 {
 	struct h1_client *h = h1_client_of(f);
-	struct net *net = h->t->server->net;
+	struct net *net = h->call.t->server->net;
 	size_t lent = h->lent;
 
 	h->lent = 0;

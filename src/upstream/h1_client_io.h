@@ -12,6 +12,8 @@ extern const struct flow_ops h1_client_body_ops;
  * then. Sets `ended` and `dirty`, and `failed` for a bad chunk. */
 size_t h1_client_decode(struct h1_client *h, char *p, size_t n);
 
+/* Lets go of everything that is not memory; twice is harmless. */
+void h1_client_end(struct h1_client *h);
 /* The exchange fails, or its response is cut if it has begun. */
 void h1_client_break(struct h1_client *h, enum exchange_cause cause,
     const char *detail);

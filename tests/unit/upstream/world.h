@@ -7,6 +7,7 @@
 #define TESTS_UPSTREAM_WORLD_H
 
 #include "upstream/exchange.h"
+#include "upstream/h1_client.h"
 
 #include "base/clock.h"
 #include "conf/load.h"
@@ -174,6 +175,7 @@ world_open(void **state)
 	w->listener = listen_somewhere(&w->port);
 	snprintf(url, sizeof url, "http://127.0.0.1:%u", w->port);
 	w->conf = (struct exchange_conf){
+		.protocol = &h1_client_protocol,
 		.connect_timeout = 5000, .send_timeout = 30000,
 		.read_timeout = 20000, .edits = forward_compile(w->load, NULL),
 		.upgrades = &upgrades};
