@@ -27,6 +27,7 @@
 
 #define MOCK_SOCKETS 48
 #define MOCK_FD 100000 /* the first; far from real ones */
+#define MOCK_TLS_PORT 3 /* whoever is dialled there speaks TLS */
 
 /* What becomes of connect(2). */
 enum mock_dial {
@@ -38,6 +39,8 @@ enum mock_dial {
 struct mock_mark {
 	size_t out, in;
 };
+
+struct mock_tls; /* mock_tls.h */
 
 struct mock_socket {
 	bool is_dialled;
@@ -54,6 +57,8 @@ struct mock_socket {
 	struct buf marks;   /* struct mock_mark, if it is dialled */
 	size_t in_at, out_at;
 	size_t window;   /* what the peer leaves unread at most */
+	uint16_t port;   /* that was dialled */
+	struct mock_tls *tls; /* NULL: plain */
 	void *watcher;
 };
 
@@ -195,7 +200,7 @@ mock_at(int fd)
 }
 
 static ssize_t
-mock_recv(int fd, void *p, size_t cap)
+mock_recv(int fd, void *p, size_t cap, int flags)
 {
 	struct mock_socket *s = mock_at(fd);
 	size_t n = s->in.n - s->in_at;
@@ -203,7 +208,8 @@ mock_recv(int fd, void *p, size_t cap)
 	n = n < cap ? n : cap;
 	if (n > 0) {
 		memcpy(p, s->in.p + s->in_at, n);
-		s->in_at += n;
+		if ((flags & MSG_PEEK) == 0)
+			s->in_at += n;
 		return (ssize_t)n;
 	}
 	errno = s->error != 0 ? s->error : EAGAIN;
@@ -286,10 +292,13 @@ mock_socket(void)
 }
 
 static int
-mock_connect(int fd)
+mock_connect(int fd, const struct sockaddr *to)
 {
 	struct mock_socket *s = mock_at(fd);
+	struct sockaddr_in in;
 
+	memcpy(&in, to, sizeof in);
+	s->port = ntohs(in.sin_port);
 	s->connecting = true;
 	errno = EINPROGRESS;
 	switch (mock.dial) {
@@ -401,13 +410,13 @@ mock_is_quiet(void)
 
 /* ---- what is tested ---------------------------------------------------- */
 
-#define recv(fd, p, n, flags) mock_recv(fd, p, n)
+#define recv(fd, p, n, flags) mock_recv(fd, p, n, flags)
 #define sendmsg(fd, m, flags) ((void)(flags), mock_sendmsg(fd, m))
 #define shutdown(fd, how) mock_shutdown(fd)
 #define close(fd) mock_close(fd)
 #define fd_close(fd) ((void)mock_close(*(fd)), *(fd) = -1)
 #define socket(family, type, protocol) mock_socket()
-#define connect(fd, to, len) mock_connect(fd)
+#define connect(fd, to, len) mock_connect(fd, to)
 #define getsockopt(fd, level, name, value, len) \
 	((void)(len), mock_getsockopt(fd, value))
 #define setsockopt(fd, level, name, value, len) \
