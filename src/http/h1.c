@@ -381,7 +381,13 @@ h1_flush_last(struct h1 *h)
 		conn_close(&h->conn, CLOSE_RESET);
 		return false;
 	}
-	/* Of TLS, what was taken may still be held. */
+	/* Of TLS, what was taken may still be held. That there is room for it
+	 * nevertheless is a socket that broke: nobody will tell us again. */
+	if (leftover_len(&h->out) == 0 && !conn_is_flushed(&h->conn) &&
+	    h->conn.can_write) {
+		conn_close(&h->conn, CLOSE_RESET);
+		return false;
+	}
 	if (leftover_len(&h->out) > 0 || !conn_is_flushed(&h->conn))
 		return false;
 	h1_linger(h);

@@ -563,6 +563,11 @@ tls_stream_write(struct tls_stream *s, const void *p, size_t n)
 		return TLS_BROKEN;
 	if (n == 0)
 		return TLS_DONE;
+	/* What is held will never leave, and more would only join it. */
+	if (s->has_failed) {
+		tls_stream_fail(s, TLS_BROKEN, "the connection is broken", "");
+		return TLS_BROKEN;
+	}
 	tls_stream_enter(s);
 	s->is_composing = true;
 	s->at = s->fill = 0;

@@ -537,6 +537,24 @@ every_changed_byte_is_noticed(void **state)
 }
 
 static void
+nothing_joins_what_a_broken_socket_holds(void **state)
+{
+	struct world *w = *state;
+	struct wire *wire = w->wire;
+
+	connect_to(w, w->ec);
+	wire->down.most = 1;
+	end_write(&wire->server, "held");
+	assert_false(tls_stream_is_flushed(wire->server.s));
+	wire->down.is_broken = true;
+	assert_false(tls_stream_flush(wire->server.s));
+	assert_int_equal(tls_stream_write(wire->server.s, "more", 4),
+	    TLS_BROKEN);
+	assert_string_equal(tls_stream_failure(wire->server.s),
+	    "the connection is broken");
+}
+
+static void
 a_reset_is_told_in_the_sockets_words(void **state)
 {
 	struct world *w = *state;
@@ -615,6 +633,7 @@ main(void)
 		STREAM_TEST(a_client_may_just_go),
 		STREAM_TEST(a_server_must_say_that_it_ends),
 		STREAM_TEST(an_end_within_a_record_is_broken),
+		STREAM_TEST(nothing_joins_what_a_broken_socket_holds),
 		STREAM_TEST(an_end_within_the_handshake_is_an_end),
 		STREAM_TEST(every_changed_byte_is_noticed),
 		STREAM_TEST(a_reset_is_told_in_the_sockets_words),
