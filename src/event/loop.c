@@ -36,6 +36,8 @@ struct loop {
 	struct list pending, check, closing;
 	struct epoll_event events[EVENTS];
 	int n_events, at_event; /* while a poll's events are gone through */
+	bool was_full;          /* there may have been more of them */
+	uint64_t polls;
 	uint64_t polled_us;     /* when epoll_wait returned last; 0: never */
 	uint64_t slow_us;
 	uint64_t callback_us;   /* when the running callback began */
@@ -308,6 +310,21 @@ loop_forget_io(struct loop *l, struct io *io)
 			l->events[i].data.ptr = NULL;
 }
 
+uint64_t
+loop_polls(const struct loop *l)
+{
+	return l->polls;
+}
+
+bool
+loop_owes(const struct loop *l, const struct io *io)
+{
+	for (int i = l->at_event; i < l->n_events; i++)
+		if (l->events[i].data.ptr == io)
+			return true;
+	return l->was_full;
+}
+
 static void
 loop_dispatch(struct loop *l)
 {
@@ -374,6 +391,8 @@ loop_poll(struct loop *l, int wait_ms)
 	clock_update();
 	l->polled_us = l->callback_us = clock_us();
 	l->n_events = n > 0 ? n : 0;
+	l->was_full = n == EVENTS;
+	l->polls++;
 	l->stats->events += (unsigned)l->n_events;
 	loop_dispatch(l);
 }

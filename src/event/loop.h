@@ -88,6 +88,13 @@ bool loop_add_listener(struct loop *l, struct io *io, struct err *e);
  * that epoll has already reported. The descriptor stays open. */
 void loop_forget_io(struct loop *l, struct io *io);
 
+/* How often the loop has polled; between two of the same the kernel may have
+ * more to say of a descriptor than was heard. */
+uint64_t loop_polls(const struct loop *l);
+/* Whether the last poll may have had something to say of IO that its callback
+ * has yet to be told. */
+bool loop_owes(const struct loop *l, const struct io *io);
+
 /* Starts or moves; O(1). Moving a deadline later (the common case: every
  * request moves its connection's time-out) touches two words. */
 void timer_start(struct loop *l, struct timer *t, uint64_t ms_from_now);

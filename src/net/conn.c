@@ -233,6 +233,14 @@ conn_read(struct conn *c, void *p, size_t cap, size_t *n)
 	return conn_socket_read(c, p, cap, n);
 }
 
+void
+conn_look_again(struct conn *c)
+{
+	conn_check(c);
+	c->is_drained = false;
+	c->can_read = true;
+}
+
 static bool
 conn_encrypt(struct conn *c, const void *p, size_t n)
 {

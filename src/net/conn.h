@@ -122,6 +122,9 @@ enum conn_status conn_write_more(struct conn *c, const struct iovec *iov,
 enum conn_status conn_sendfile(struct conn *c, int fd, uint64_t off,
     uint64_t len, size_t *n);
 
+/* What is known of the socket may be out of date: the next read asks it. */
+void conn_look_again(struct conn *c);
+
 /* Everything that was taken has left the process (TLS: no ciphertext held). */
 bool conn_is_flushed(const struct conn *c);
 /* Why the last call said CONN_FAILED, or dialling failed; static or short. */

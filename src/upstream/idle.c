@@ -3,7 +3,10 @@
  * newest first, because the connection that was used last is the one that is
  * most likely alive, and the group's, oldest first, for the limit. An idle
  * connection holds no buffer. Whatever arrives on one (bytes nobody asked for,
- * the server's FIN) ends it at once, so that a request rarely meets a dead one.
+ * the server's FIN) ends it at once, so that a request rarely meets a dead one,
+ * and none is answered by what a server sent behind its last answer. What is
+ * sent later, when the request is on its way, cannot be told from its answer
+ * (RFC 9112 section 9.2): that is what trust in a server is needed for.
  */
 #include "upstream/idle.h"
 
@@ -52,6 +55,21 @@ idle_is_silent(struct uplink *up)
 	    conn_read(&up->conn, &byte, 1, &n) == CONN_AGAIN;
 }
 
+/*
+ * Whether all that had come before this tick has been heard of. It has not if
+ * the connection became idle in this very tick, for the read that found its
+ * answer complete looked no further, nor if its event is among those to come.
+ * Else a look would cost each request a system call and find nothing.
+ */
+static bool
+idle_is_known(const struct uplink *up)
+{
+	const struct loop *loop = up->backend->net->loop;
+
+	return loop_polls(loop) != up->idle_poll &&
+	    !loop_owes(loop, &up->conn.io);
+}
+
 static void
 idle_on_ready(struct uplink *up, void *arg)
 {
@@ -91,7 +109,8 @@ idle_take(struct backend *b, unsigned server)
 		struct uplink *up =
 		    LIST_ITEM(idle->next, struct uplink, newest);
 
-		/* Its events of this tick may still be ahead of us. */
+		if (!idle_is_known(up))
+			conn_look_again(&up->conn);
 		if (idle_is_worn(up) || !idle_is_silent(up)) {
 			idle_close(up, CLOSE_DONE);
 			continue;
@@ -121,6 +140,7 @@ idle_put(struct uplink *up, uint64_t announced_ms)
 	if (b->n_idle >= (uint64_t)k->connections)
 		idle_close(idle_oldest(b), CLOSE_IDLE);
 
+	up->idle_poll = loop_polls(b->net->loop);
 	list_push_front(&b->servers[up->server].idle, &up->newest);
 	list_push_back(&b->idle_by_age, &up->oldest);
 	b->n_idle++;

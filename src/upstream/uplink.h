@@ -30,6 +30,7 @@ struct uplink {
 	struct list newest; /* in backend_server.idle */
 	struct list oldest; /* in backend.idle_by_age */
 	uint64_t opened_ms;
+	uint64_t idle_poll; /* loop_polls when it became idle */
 	uint64_t requests; /* that it has carried, the current one included */
 };
 

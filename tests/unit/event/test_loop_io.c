@@ -251,6 +251,42 @@ a_listener_wakes_one_loop_of_many(void **state)
 	pipe_close(&p);
 }
 
+static struct io *told_last;
+
+static void
+io_ask(struct io *io, unsigned events)
+{
+	(void)events;
+	note(io->name);
+	if (loop_owes(loop, told_last))
+		note("owed");
+}
+
+static void
+it_knows_whom_it_has_yet_to_tell(void **state)
+{
+	struct pipe_io first, last;
+	uint64_t polls = loop_polls(loop);
+
+	(void)state;
+	pipe_open(&first, "first");
+	pipe_open(&last, "last");
+	first.io.ready = io_ask;
+	told_last = &last.io;
+	assert_false(loop_owes(loop, &last.io));
+	pipe_write(&first);
+	pipe_write(&last);
+	loop_tick(loop, 0);
+	assert_string_equal(ran(), "first owed last ");
+	assert_false(loop_owes(loop, &last.io));
+	assert_int_equal(loop_polls(loop), polls + 1);
+	pipe_write(&first);
+	loop_tick(loop, 0);
+	assert_string_equal(ran(), "first ");
+	pipe_close(&first);
+	pipe_close(&last);
+}
+
 int
 main(void)
 {
@@ -262,7 +298,8 @@ main(void)
 		TEST(an_io_may_forget_itself_and_its_descriptor_stays_open),
 		TEST(objects_die_in_the_closing_stage_only),
 		TEST(a_listener_is_reported_until_it_is_emptied),
-		TEST(a_listener_wakes_one_loop_of_many)
+		TEST(a_listener_wakes_one_loop_of_many),
+		TEST(it_knows_whom_it_has_yet_to_tell)
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

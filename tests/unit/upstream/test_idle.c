@@ -205,6 +205,91 @@ one_that_ended_in_this_very_tick_is_not_taken(void **state)
 	close(server);
 }
 
+/* The answer was read in this tick, what the server sent behind it was not:
+ * the loop has had no occasion to tell. */
+static void
+bytes_behind_the_last_answer_are_found_when_it_is_taken(void **state)
+{
+	struct world *w = *state;
+	struct uplink *up;
+	int server;
+
+	up = used(w, &server);
+	up->conn.can_read = false;
+	up->conn.is_drained = true;
+	say(server, "x");
+	idle_put(up, 0);
+	assert_int_equal(w->backend->n_idle, 1);
+	assert_null(idle_take(w->backend, 0));
+	assert_int_equal(w->backend->n_idle, 0);
+	assert_true(is_closed(w, server));
+	close(server);
+}
+
+/* Takes what there is, before or after the idle connection's own event. */
+struct taker {
+	struct io io;
+	struct world *w;
+	struct uplink *got;
+	unsigned runs;
+};
+
+static void
+taker_on_io(struct io *io, unsigned events)
+{
+	struct taker *t = (struct taker *)io;
+
+	(void)events;
+	if (t->runs++ == 0)
+		t->got = idle_take(t->w->backend, 0);
+}
+
+static void
+one_whose_event_is_still_to_come_in_this_tick_is_not_taken(void **state)
+{
+	struct world *w = *state;
+	struct taker t = {.w = w, .io = {.name = "t", .ready = taker_on_io}};
+	int server, pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0,
+	    pair), 0);
+	idle_put(used(w, &server), 0);
+	settle(w);
+	assert_int_equal(w->backend->n_idle, 1);
+	/* Registered now, it is writable first and foremost. */
+	t.io.fd = pair[0];
+	assert_true(loop_add_io(w->backend->net->loop, &t.io, NULL));
+	say(server, "x");
+	tick(w);
+	assert_int_equal(t.runs, 1);
+	assert_null(t.got);
+	assert_int_equal(w->backend->n_idle, 0);
+	loop_forget_io(w->backend->net->loop, &t.io);
+	close(pair[0]);
+	close(pair[1]);
+	close(server);
+}
+
+/* A system call more for each request would buy nothing. */
+static void
+one_that_was_silent_for_a_poll_is_taken_without_another_look(void **state)
+{
+	struct world *w = *state;
+	struct uplink *up;
+	int server;
+
+	up = used(w, &server);
+	idle_put(up, 0);
+	settle(w);
+	up->conn.can_read = false;
+	up->conn.is_drained = true;
+	assert_ptr_equal(idle_take(w->backend, 0), up);
+	assert_false(up->conn.can_read);
+	assert_true(up->conn.is_drained);
+	uplink_close(up, CLOSE_DONE);
+	close(server);
+}
+
 static void
 bytes_that_are_there_already_are_no_silence(void **state)
 {
@@ -294,6 +379,9 @@ main(void)
 		TEST(its_servers_end_is_its_own),
 		TEST(bytes_nobody_asked_for_end_it),
 		TEST(one_that_ended_in_this_very_tick_is_not_taken),
+		TEST(bytes_behind_the_last_answer_are_found_when_it_is_taken),
+		TEST(one_whose_event_is_still_to_come_in_this_tick_is_not_taken),
+		TEST(one_that_was_silent_for_a_poll_is_taken_without_another_look),
 		TEST(bytes_that_are_there_already_are_no_silence),
 		TEST(it_is_worn_after_so_many_requests),
 		TEST(it_is_worn_after_its_lifetime),
