@@ -14,6 +14,7 @@
 #include "modules/modules.h"
 #include "process/config.h"
 #include "upstream/exchange.h"
+#include "upstream/uplink.h"
 
 #define CLIENTS 4
 #define KEPT 2 /* idle connections of an upstream */

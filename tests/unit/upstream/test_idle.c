@@ -208,7 +208,7 @@ one_that_ended_in_this_very_tick_is_not_taken(void **state)
 /* The answer was read in this tick, what the server sent behind it was not:
  * the loop has had no occasion to tell. */
 static void
-bytes_behind_the_last_answer_are_found_when_it_is_taken(void **state)
+bytes_behind_the_last_answer_are_found_on_taking_it(void **state)
 {
 	struct world *w = *state;
 	struct uplink *up;
@@ -245,7 +245,7 @@ taker_on_io(struct io *io, unsigned events)
 }
 
 static void
-one_whose_event_is_still_to_come_in_this_tick_is_not_taken(void **state)
+one_whose_event_is_still_to_come_is_not_taken(void **state)
 {
 	struct world *w = *state;
 	struct taker t = {.w = w, .io = {.name = "t", .ready = taker_on_io}};
@@ -272,7 +272,7 @@ one_whose_event_is_still_to_come_in_this_tick_is_not_taken(void **state)
 
 /* A system call more for each request would buy nothing. */
 static void
-one_that_was_silent_for_a_poll_is_taken_without_another_look(void **state)
+one_that_was_silent_for_a_poll_is_taken_unseen(void **state)
 {
 	struct world *w = *state;
 	struct uplink *up;
@@ -379,9 +379,9 @@ main(void)
 		TEST(its_servers_end_is_its_own),
 		TEST(bytes_nobody_asked_for_end_it),
 		TEST(one_that_ended_in_this_very_tick_is_not_taken),
-		TEST(bytes_behind_the_last_answer_are_found_when_it_is_taken),
-		TEST(one_whose_event_is_still_to_come_in_this_tick_is_not_taken),
-		TEST(one_that_was_silent_for_a_poll_is_taken_without_another_look),
+		TEST(bytes_behind_the_last_answer_are_found_on_taking_it),
+		TEST(one_whose_event_is_still_to_come_is_not_taken),
+		TEST(one_that_was_silent_for_a_poll_is_taken_unseen),
 		TEST(bytes_that_are_there_already_are_no_silence),
 		TEST(it_is_worn_after_so_many_requests),
 		TEST(it_is_worn_after_its_lifetime),
