@@ -26,7 +26,10 @@ struct tls_conf {
 	struct conf_list certificates; /* struct tls_pair_conf * */
 	bool self_signed;
 	struct conf_list protocols; /* char *: TLSv1.2, TLSv1.3 */
-	char *ciphers;
+	char *ciphers;                 /* of TLS 1.2 */
+	struct conf_list ciphersuites; /* char *: of TLS 1.3; 0: all */
+	struct conf_list groups;       /* char *; 0: the usual ones */
+	struct conf_list signature_algorithms; /* char *; 0: OpenSSL's */
 	uint64_t watch; /* ms; 0: never */
 	struct tls_ticket_conf *tickets;
 };

@@ -174,8 +174,21 @@ static const struct conf_field tls_fields[] = {
 	KEY_STR(tls_conf, ciphers, .dflt = TLS_CIPHERS,
 	    .doc = "The cipher suites of TLS 1.2, as openssl-ciphers(1) "
 	    "writes them; the client's order decides. The default is "
-	    "Mozilla's \"intermediate\" list. Those of TLS 1.3 are not chosen "
-	    "here: all of them are good."),
+	    "Mozilla's \"intermediate\" list. For TLS 1.3: ciphersuites."),
+	KEY_LIST(tls_conf, ciphersuites, conf_type_tls_suite,
+	    .doc = "The cipher suites of TLS 1.3; the client's order decides. "
+	    "Left out: TLS_AES_256_GCM_SHA384, TLS_CHACHA20_POLY1305_SHA256 "
+	    "and TLS_AES_128_GCM_SHA256, all of which are good.",
+	    .example = "[TLS_AES_128_GCM_SHA256, TLS_AES_256_GCM_SHA384]"),
+	KEY_LIST(tls_conf, groups, conf_type_tls_group,
+	    .doc = "The groups for the key exchange, best first. Left out: "
+	    "X25519MLKEM768, which no future quantum computer breaks, if "
+	    "OpenSSL knows it, then X25519, P-256 and P-384.",
+	    .example = "[X25519, P-256]"),
+	KEY_LIST(tls_conf, signature_algorithms, conf_type_tls_signature,
+	    .doc = "By which algorithms a handshake may be signed, best "
+	    "first. Left out: what OpenSSL thinks good, which grows with it.",
+	    .example = "[ecdsa_secp256r1_sha256, rsa_pss_rsae_sha256]"),
 	KEY_DURATION(tls_conf, watch, .dflt = "10s", .max = "1h",
 	    .flags = CONF_LOCAL,
 	    .doc = "How often the files of certificates and keys are looked "
@@ -197,18 +210,18 @@ tls_conf_check_cipher(struct conf_load *load, const struct tls_conf *c,
     SSL_CTX *ctx, struct str word)
 {
 	struct conf_pos pos = conf_pos_of(c, &c->ciphers);
-	char *name = arena_memdup(conf_arena(load), word.p, word.n);
+	const char *name = arena_memdup(conf_arena(load), word.p, word.n);
 
 	/* "!", "-" and "+" speak of ciphers that may well be missing, "@" is
 	 * no cipher. */
 	if (word.n == 0 || strchr("!-+@", word.p[0]) != NULL)
 		return;
 	if (str_has_prefix(word, STR("TLS_")))
-		conf_warning(load, pos, "unknown-cipher",
-		    "%s is a suite of TLS 1.3; this key is about TLS 1.2",
-		    name);
+		conf_error(load, pos, "unknown-cipher",
+		    "%s is a suite of TLS 1.3; this key is about TLS 1.2, "
+		    "`ciphersuites` about TLS 1.3", name);
 	else if (SSL_CTX_set_cipher_list(ctx, name) != 1)
-		conf_warning(load, pos, "unknown-cipher",
+		conf_error(load, pos, "unknown-cipher",
 		    "OpenSSL knows no cipher \"%s\"", name);
 }
 

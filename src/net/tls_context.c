@@ -34,11 +34,11 @@ tls_context_why(void)
 	return words != NULL ? words : "OpenSSL does not say why";
 }
 
-static bool
-tls_context_set_groups(SSL_CTX *ctx)
+bool
+tls_context_pick_groups(SSL_CTX *ctx, const char *const *lists, size_t n)
 {
-	for (size_t i = 0; i < COUNT_OF(tls_groups); i++)
-		if (SSL_CTX_set1_groups_list(ctx, tls_groups[i]) == 1)
+	for (size_t i = 0; i < n; i++)
+		if (SSL_CTX_set1_groups_list(ctx, lists[i]) == 1)
 			return true;
 	return false;
 }
@@ -62,7 +62,7 @@ tls_context_open(const SSL_METHOD *method)
 	SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION |
 	    SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF);
 	if (SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1 &&
-	    tls_context_set_groups(ctx)) {
+	    tls_context_pick_groups(ctx, tls_groups, COUNT_OF(tls_groups))) {
 		ERR_clear_error();
 		return ctx;
 	}
@@ -167,6 +167,36 @@ tls_context_set_protocols(SSL_CTX *ctx, const struct tls_conf *conf)
 	    SSL_CTX_set_dh_auto(ctx, 1) == 1;
 }
 
+/*
+ * Lists of words each of which is known. What may yet be wrong is a word that
+ * stands there twice, which only some versions of OpenSSL mind.
+ */
+static bool
+tls_context_set_words(struct conf_load *load, SSL_CTX *ctx,
+    const struct tls_conf *conf)
+{
+	struct arena *a = conf_arena(load);
+	const char *groups = tls_words_join(a, &conf->groups);
+	const char *signatures =
+	    tls_words_join(a, &conf->signature_algorithms);
+	const char *suites = tls_words_join(a, &conf->ciphersuites);
+	const struct conf_list *bad = NULL;
+
+	if (groups != NULL && SSL_CTX_set1_groups_list(ctx, groups) != 1)
+		bad = &conf->groups;
+	else if (signatures != NULL &&
+	    SSL_CTX_set1_sigalgs_list(ctx, signatures) != 1)
+		bad = &conf->signature_algorithms;
+	else if (suites != NULL && SSL_CTX_set_ciphersuites(ctx, suites) != 1)
+		bad = &conf->ciphersuites;
+	ERR_clear_error();
+	if (bad != NULL)
+		conf_error(load, conf_pos_of(conf, bad), "bad-value",
+		    "OpenSSL refuses this list, though it knows every word "
+		    "of it; is one there twice?");
+	return bad == NULL;
+}
+
 static SSL_CTX *
 tls_context_open_site(struct conf_load *load, const struct tls_conf *conf)
 {
@@ -175,7 +205,7 @@ tls_context_open_site(struct conf_load *load, const struct tls_conf *conf)
 	if (ctx != NULL && tls_context_set_protocols(ctx, conf) &&
 	    tls_ticket_use(ctx)) {
 		arena_on_end(conf_arena(load), tls_context_on_end, ctx);
-		return ctx;
+		return tls_context_set_words(load, ctx, conf) ? ctx : NULL;
 	}
 	conf_error(load, conf_block_pos(conf), "tls",
 	    "OpenSSL cannot be set up: %s", tls_context_why());
@@ -424,6 +454,7 @@ tls_context_new(struct conf_load *load, const struct tls_conf *conf,
 	if (c->ssl == NULL)
 		return NULL;
 	tls_context_note_hosts(conf_arena(load), c, hosts, n_hosts);
+	c->groups = tls_words_join(conf_arena(load), &conf->groups);
 	if (tls_context_set_site(c, hosts, n_hosts))
 		return c;
 	conf_error(load, conf_block_pos(conf), "tls", "cannot digest: %s",

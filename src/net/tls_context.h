@@ -22,11 +22,14 @@ struct tls_context {
 	struct tls_pair **pairs;
 	size_t n_pairs;
 	uint8_t site[TLS_SITE_ID]; /* the session id context; server only */
+	const char *groups; /* NULL: the usual ones; server only */
 	bool is_verifying;         /* client only */
 };
 
 /* A new SSL_CTX with what holds for all of ours, or NULL. */
 SSL_CTX *tls_context_open(const SSL_METHOD *method);
+/* The first of N lists of groups that OpenSSL knows all of. */
+bool tls_context_pick_groups(SSL_CTX *ctx, const char *const *lists, size_t n);
 /* Why OpenSSL refused: the words of the oldest error of its queue, which is
  * empty afterwards. */
 const char *tls_context_why(void);
@@ -39,6 +42,15 @@ bool tls_context_show(SSL *ssl, const struct tls_context *c, struct str name);
 
 /* Every certificate of TEXT to STORE; how many there were. */
 size_t tls_pair_trust(X509_STORE *store, struct str text);
+
+/* ---- net/tls_word.c ---------------------------------------------------- */
+
+/* Names that OpenSSL knows; the C type is char *. */
+extern const struct conf_type conf_type_tls_group;
+extern const struct conf_type conf_type_tls_signature;
+extern const struct conf_type conf_type_tls_suite;
+/* WORDS with colons between them; NULL: there is none. */
+const char *tls_words_join(struct arena *a, const struct conf_list *words);
 
 /* ---- net/tls_self_signed.c --------------------------------------------- */
 

@@ -53,8 +53,8 @@ tls_front_find_name(SSL *ssl, char *name, size_t *len)
 	return tls_front_read_name(p, n, name, len);
 }
 
-/* SSL_set_SSL_CTX alone brings ciphers and callbacks over, but neither versions
- * nor what sessions belong to. */
+/* SSL_set_SSL_CTX alone brings ciphers, signature algorithms and callbacks over,
+ * but neither versions nor groups nor what sessions belong to. */
 static bool
 tls_front_switch(SSL *ssl, const struct tls_context *to, struct str name)
 {
@@ -65,6 +65,9 @@ tls_front_switch(SSL *ssl, const struct tls_context *to, struct str name)
 	    (int)SSL_CTX_get_min_proto_version(ctx)) != 1 ||
 	    SSL_set_max_proto_version(ssl,
 	    (int)SSL_CTX_get_max_proto_version(ctx)) != 1)
+		return false;
+	if (to->groups != NULL &&
+	    SSL_set1_groups_list(ssl, to->groups) != 1)
 		return false;
 	return tls_context_show(ssl, to, name) &&
 	    SSL_set_session_id_context(ssl, to->site, TLS_SITE_ID) == 1;
