@@ -19,6 +19,7 @@ struct tls_pair_conf {
 	char *key_password; /* NULL: none */
 };
 struct tls_ticket_conf {
+	struct conf_list key_files; /* char *: paths, newest first */
 	uint64_t rotate;   /* ms */
 	uint64_t lifetime; /* ms */
 };
@@ -63,21 +64,27 @@ typedef struct tls_context *tls_choose_fn(void *arg, struct str name);
 struct tls_context *tls_context_front(struct arena *a, tls_choose_fn *choose,
     void *arg, struct err *e);
 
-/* Session ticket keys: made by the master, told to every worker. The newest
- * encrypts, all decrypt. Process-wide. */
-#define TLS_TICKET_KEYS 3
+/* Session ticket keys: made or read by the master, told to every worker. The
+ * newest encrypts, all decrypt. Process-wide. Without a key: no tickets. */
+#define TLS_TICKET_KEYS 8
 struct tls_ticket_key {
+	uint32_t bytes; /* of each of the two keys: 16 or 32 */
 	uint8_t name[16], aes[32], hmac[32];
 	int64_t made; /* wall seconds */
 };
 struct tls_ticket_keys {
 	uint32_t n;
 	uint32_t lifetime; /* seconds */
+	bool is_given;     /* by files: none of them grows old here */
 	struct tls_ticket_key key[TLS_TICKET_KEYS]; /* newest first */
 };
 void tls_ticket_keys_set(const struct tls_ticket_keys *keys);
-/* A new key in front, the oldest falls off. */
+/* A new key in front; what it makes more than TLS_TICKET_TURNS falls off. */
+#define TLS_TICKET_TURNS 3
 bool tls_ticket_keys_rotate(struct tls_ticket_keys *keys, struct err *e);
+/* Those of the files of CONF; what is wrong with them is reported. */
+bool tls_ticket_keys_read(struct conf_load *load,
+    const struct tls_ticket_conf *conf, struct tls_ticket_keys *out);
 
 /* ---- towards upstreams ------------------------------------------------- */
 

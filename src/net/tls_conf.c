@@ -118,17 +118,21 @@ static const struct conf_schema tls_pair_schema = {
 };
 
 /*
- * A ticket is good as long as its key is there, and TLS_TICKET_KEYS are kept:
+ * A ticket is good as long as its key is there, and TLS_TICKET_TURNS are kept:
  * one that has just ceased to seal is kept for two further rotations.
  */
 static void
 tls_conf_check_tickets(struct conf_load *load, void *block)
 {
 	const struct tls_ticket_conf *c = block;
-	uint64_t most = (TLS_TICKET_KEYS - 1) * c->rotate;
+	uint64_t most = (TLS_TICKET_TURNS - 1) * c->rotate;
 	struct buf b = buf_in(conf_arena(load));
 
-	if (c->lifetime <= most)
+	if (c->key_files.n > 0 && conf_is_set(c, &c->rotate))
+		conf_error(load, conf_pos_of(c, &c->rotate), "bad-value",
+		    "keys out of files are rotated by whoever writes the "
+		    "files, then reloads; take `rotate` out");
+	if (c->key_files.n > 0 || c->lifetime <= most)
 		return;
 	units_format_duration(&b, most);
 	conf_warning(load, conf_pos_of(c, &c->lifetime), "short-tickets",
@@ -137,10 +141,20 @@ tls_conf_check_tickets(struct conf_load *load, void *block)
 }
 
 static const struct conf_field tls_ticket_fields[] = {
+	KEY_LIST(tls_ticket_conf, key_files, conf_type_path,
+	    .doc = "Files with keys, for machines that are to take each "
+	    "other's tickets. The first seals, all of them open; 8 at most. "
+	    "Each has 80 random bytes, or 48, as nginx takes them. Only the "
+	    "master reads them, again at every reload: to rotate, put a new "
+	    "file second everywhere, then first everywhere, and drop the "
+	    "oldest once its tickets are too old. Left out: keys are made "
+	    "here.",
+	    .example = "[/etc/weir/ticket.key, /etc/weir/ticket.old.key]"),
 	KEY_DURATION(tls_ticket_conf, rotate, .dflt = "12h", .min = "1m",
 	    .max = "7d",
 	    .doc = "How long a key is in use before a new one takes its "
-	    "place. The last three are known to every worker."),
+	    "place. The last three are known to every worker. Not with "
+	    "key_files."),
 	/* RFC 8446 section 4.6.1 forbids more than seven days. */
 	KEY_DURATION(tls_ticket_conf, lifetime, .dflt = "24h", .min = "1m",
 	    .max = "7d",
@@ -152,7 +166,8 @@ static const struct conf_schema tls_ticket_schema = {
 	.doc = "Session tickets, by which a client that was here before saves "
 	    "half of the handshake. Their keys are made at random, held in "
 	    "memory only and shared by the workers of an instance; so this is "
-	    "said once, at the top.",
+	    "said once, at the top. With `tickets: off` there are none, and "
+	    "every handshake is a full one.",
 	.size = sizeof(struct tls_ticket_conf),
 	.fields = tls_ticket_fields,
 	.check = tls_conf_check_tickets,
@@ -198,7 +213,7 @@ static const struct conf_field tls_fields[] = {
 	    "and the log says why. The master does that, since nobody else "
 	    "may read keys. Read at the top only."),
 	KEY_BLOCK(tls_conf, tickets, struct tls_ticket_conf,
-	    tls_ticket_schema, .flags = CONF_LOCAL,
+	    tls_ticket_schema, .flags = CONF_LOCAL | CONF_CAN_BE_OFF,
 	    .doc = "Session tickets; read at the top only."),
 	KEY_END
 };

@@ -26,18 +26,19 @@ tls_ticket_keys_set(const struct tls_ticket_keys *keys)
 bool
 tls_ticket_keys_rotate(struct tls_ticket_keys *keys, struct err *e)
 {
-	struct tls_ticket_key fresh;
+	struct tls_ticket_key fresh = {0};
 
 	if (RAND_bytes(fresh.name, sizeof fresh.name) != 1 ||
 	    RAND_priv_bytes(fresh.aes, sizeof fresh.aes) != 1 ||
 	    RAND_priv_bytes(fresh.hmac, sizeof fresh.hmac) != 1)
 		return err_set(e, "no random bytes: %s", tls_context_why());
 
+	fresh.bytes = sizeof fresh.aes;
 	fresh.made = clock_wall();
 	memmove(&keys->key[1], &keys->key[0],
-	    (TLS_TICKET_KEYS - 1) * sizeof fresh);
+	    (TLS_TICKET_TURNS - 1) * sizeof fresh);
 	keys->key[0] = fresh;
-	if (keys->n < TLS_TICKET_KEYS)
+	if (keys->n < TLS_TICKET_TURNS)
 		keys->n++;
 	OPENSSL_cleanse(&fresh, sizeof fresh);
 	return true;
@@ -59,8 +60,8 @@ tls_ticket_find(const unsigned char *name)
 	for (uint32_t i = 0; i < current.n; i++) {
 		if (memcmp(current.key[i].name, name, 16) != 0)
 			continue;
-		if (i > 0 && current.key[i - 1].made + current.lifetime <
-		    clock_wall())
+		if (i > 0 && !current.is_given &&
+		    current.key[i - 1].made + current.lifetime < clock_wall())
 			return NULL;
 		return &current.key[i];
 	}
@@ -73,13 +74,14 @@ tls_ticket_init(const struct tls_ticket_key *key, unsigned char *iv,
 {
 	OSSL_PARAM params[] = {
 		OSSL_PARAM_octet_string(OSSL_MAC_PARAM_KEY,
-		    (void *)(uintptr_t)key->hmac, sizeof key->hmac),
+		    (void *)(uintptr_t)key->hmac, key->bytes),
 		OSSL_PARAM_utf8_string(OSSL_MAC_PARAM_DIGEST,
 		    (char *)(uintptr_t)"SHA256", 6),
 		OSSL_PARAM_END
 	};
 
-	return EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, key->aes, iv,
+	return EVP_CipherInit_ex(cipher, key->bytes == 16 ?
+	    EVP_aes_128_cbc() : EVP_aes_256_cbc(), NULL, key->aes, iv,
 	    is_sealing) == 1 && EVP_MAC_CTX_set_params(mac, params) == 1;
 }
 

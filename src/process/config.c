@@ -274,6 +274,10 @@ config_compile(struct config *c)
 	};
 
 	config_check_user(c->load, root);
+	if (root->tls != NULL && root->tls->tickets != NULL &&
+	    root->tls->tickets->key_files.n > 0)
+		tls_ticket_keys_read(c->load, root->tls->tickets,
+		    &c->ticket_keys);
 	if (root->sites.n == 0)
 		conf_warning(c->load, conf_pos_of(root, &root->sites),
 		    "no-sites", "there are no sites: nothing is served");

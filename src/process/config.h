@@ -50,6 +50,7 @@ struct config {
 	struct generation *generation;
 	struct endpoint *admin; /* NULL: no admin address */
 	struct tls_pairs *certificates; /* those that were read from files */
+	struct tls_ticket_keys ticket_keys; /* n 0: none are given */
 };
 
 /*

@@ -50,6 +50,8 @@ const struct conf_foreign foreign_words[] = {
 	{"ssl_certificate_key", NULL, CERTIFICATES},
 	{"ssl_protocols", NULL, "write tls: {protocols: [...]}"},
 	{"ssl_ciphers", NULL, "write tls: {ciphers: ...}"},
+	{"ssl_session_ticket_key", NULL,
+	    "write tls: {tickets: {key_files: [...]}}"},
 	{"ssl_ecdh_curve", NULL, "write tls: {groups: [...]}"},
 	{"client_max_body_size", NULL, "write http: {max_body_size: 10m}"},
 	{"log_format", NULL, "write log_formats: {NAME: FORMAT}"},

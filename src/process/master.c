@@ -155,24 +155,60 @@ master_ticket_conf(const struct master *m)
 	return tls != NULL ? tls->tickets : NULL;
 }
 
+/* How long the newest key is still to be used, in ms. */
+static uint64_t
+master_ticket_time(const struct master *m, uint64_t rotate)
+{
+	int64_t age = clock_wall() - m->tickets.key[0].made;
+
+	/* A clock that was set back must not make a key immortal. */
+	if (m->tickets.n == 0 || age < 0 || (uint64_t)age * 1000 >= rotate)
+		return 0;
+	return rotate - (uint64_t)age * 1000;
+}
+
+/* Keys that are made here: those that are good stay, over reloads too. */
+static void
+master_turn_tickets(struct master *m, uint64_t rotate)
+{
+	struct err e;
+
+	if (m->tickets.is_given)
+		m->tickets = (struct tls_ticket_keys){ .n = 0 };
+	if (master_ticket_time(m, rotate) == 0 &&
+	    !tls_ticket_keys_rotate(&m->tickets, &e))
+		log_error("ticket keys: %s", e.text);
+	/* Without random bytes: soon again. */
+	timer_start(m->loop, &m->ticket_timer,
+	    master_ticket_time(m, rotate) + 1000);
+}
+
+/* Puts to use what the configuration says of tickets, and tells it. */
+static void
+master_set_tickets(struct master *m)
+{
+	const struct tls_ticket_conf *conf = master_ticket_conf(m);
+	bool is_off = conf_is_off(conf);
+
+	timer_stop(m->loop, &m->ticket_timer);
+	if (is_off)
+		m->tickets = (struct tls_ticket_keys){ .n = 0 };
+	else if (m->config.ticket_keys.n > 0)
+		m->tickets = m->config.ticket_keys;
+	else
+		master_turn_tickets(m, conf != NULL ? conf->rotate :
+		    12 * 3600 * 1000ULL);
+	m->tickets.lifetime = conf != NULL && !is_off ?
+	    (uint32_t)(conf->lifetime / 1000) : 24 * 3600;
+	tls_ticket_keys_set(&m->tickets);
+	family_tell(&m->family, MESSAGE_TICKET_KEYS, 0, &m->tickets,
+	    sizeof m->tickets, -1);
+}
+
 static void
 master_on_tickets(struct timer *t)
 {
-	struct master *m = CONTAINER_OF(t, struct master, ticket_timer);
-	const struct tls_ticket_conf *conf = master_ticket_conf(m);
-	uint64_t rotate = conf != NULL ? conf->rotate : 12 * 3600 * 1000ULL;
-	struct err e;
-
-	m->tickets.lifetime = conf != NULL ?
-	    (uint32_t)(conf->lifetime / 1000) : 24 * 3600;
-	if (tls_ticket_keys_rotate(&m->tickets, &e)) {
-		tls_ticket_keys_set(&m->tickets);
-		family_tell(&m->family, MESSAGE_TICKET_KEYS, 0, &m->tickets,
-		    sizeof m->tickets, -1);
-	} else {
-		log_error("ticket keys: %s", e.text);
-	}
-	timer_start(m->loop, &m->ticket_timer, rotate);
+	master_set_tickets(CONTAINER_OF(t, struct master, ticket_timer));
 }
 
 /* ---- reload ------------------------------------------------------------ */
@@ -348,6 +384,7 @@ master_on_ready(void *arg, uint64_t generation)
 		m->identity = m->next_identity;
 		family_adopt(&m->family, &m->config, &m->identity);
 		listen_set_sweep(m->sockets);
+		master_set_tickets(m);
 		log_files_close(old.generation);
 		config_end(&old);
 	} else {
@@ -500,6 +537,7 @@ static void
 master_upgrade(struct master *m)
 {
 	struct arena *a;
+	int tickets;
 	struct err e;
 
 	if (upgrade_is_running(&m->upgrade)) {
@@ -508,6 +546,7 @@ master_upgrade(struct master *m)
 	}
 	a = arena_new();
 	setenv(UPGRADE_PATHS, listen_set_export_paths(m->sockets, a), 1);
+	tickets = upgrade_give(&m->tickets, sizeof m->tickets);
 	if (upgrade_start(&m->upgrade, m->options->argv,
 	        listen_set_export(m->sockets, a), m->pid_file, &e)) {
 		log_notice("upgrading: the new binary is process %d",
@@ -517,6 +556,8 @@ master_upgrade(struct master *m)
 		master_say(m, false, e.text);
 	}
 	unsetenv(UPGRADE_PATHS);
+	if (tickets >= 0)
+		close(tickets);
 	arena_end(a);
 }
 
@@ -699,7 +740,11 @@ master_serve(struct master *m)
 	m->watchdog = (struct timer){
 		.name = "watchdog", .expired = master_on_watchdog
 	};
-	master_on_tickets(&m->ticket_timer);
+	/* So that clients of the binary before find their tickets good. */
+	if (!upgrade_take(&m->tickets, sizeof m->tickets) ||
+	    m->tickets.n > TLS_TICKET_KEYS)
+		m->tickets = (struct tls_ticket_keys){ .n = 0 };
+	master_set_tickets(m);
 	if (notify_watchdog_ms() > 0)
 		timer_start(m->loop, &m->watchdog, notify_watchdog_ms());
 	if (!family_start(&m->family, &m->config, &m->identity, &e)) {

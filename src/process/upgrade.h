@@ -13,6 +13,7 @@
 
 #define UPGRADE_SOCKETS "WEIR_SOCKETS" /* "3;4;7" */
 #define UPGRADE_PATHS "WEIR_SOCKET_PATHS" /* those with paths to remove */
+#define UPGRADE_SECRET "WEIR_SECRET" /* a descriptor: see upgrade_give */
 #define UPGRADE_FROM "WEIR_UPGRADE_FROM" /* pid of the old master */
 
 struct upgrade {
@@ -30,5 +31,11 @@ void upgrade_failed(struct upgrade *u, char *pid_file);
 bool upgrade_is_running(const struct upgrade *u);
 /* Whether this process was started by upgrade_start of its parent. */
 bool upgrade_is_successor(void);
+/* N bytes at P that only a successor which is started now shall know: in
+ * memory, neither on the disk nor in the environment. What to close after the
+ * start; -1: it could not be done, and the successor does without. */
+int upgrade_give(const void *p, size_t n);
+/* As successor: exactly N bytes that were given. */
+bool upgrade_take(void *p, size_t n);
 
 #endif

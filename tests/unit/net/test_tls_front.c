@@ -436,14 +436,14 @@ tickets_of_older_keys_are_good_and_renewed(void **state)
 		struct client c = {.version = versions[i]};
 
 		assert_true(connects(w, &c, "a.test"));
-		for (int k = 0; k < 2 * TLS_TICKET_KEYS; k++) {
+		for (int k = 0; k < 2 * TLS_TICKET_TURNS; k++) {
 			tls_ticket_keys_rotate(&w->keys, NULL);
 			tls_ticket_keys_set(&w->keys);
 			/* Were it not renewed, its key would fall off. */
 			assert_true(resumes(w, &c, "a.test"));
 		}
-		assert_int_equal(w->keys.n, TLS_TICKET_KEYS);
-		for (int k = 0; k < TLS_TICKET_KEYS; k++)
+		assert_int_equal(w->keys.n, TLS_TICKET_TURNS);
+		for (int k = 0; k < TLS_TICKET_TURNS; k++)
 			tls_ticket_keys_rotate(&w->keys, NULL);
 		tls_ticket_keys_set(&w->keys);
 		assert_false(resumes(w, &c, "a.test"));

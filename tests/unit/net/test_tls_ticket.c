@@ -12,8 +12,8 @@ a_new_key_goes_in_front(void **state)
 		assert_true(tls_ticket_keys_rotate(&keys, NULL));
 		seen[i] = keys.key[0];
 		assert_int_equal(keys.key[0].made, clock_wall());
-		assert_int_equal(keys.n, i < TLS_TICKET_KEYS ? i + 1 :
-		    TLS_TICKET_KEYS);
+		assert_int_equal(keys.n, i < TLS_TICKET_TURNS ? i + 1 :
+		    TLS_TICKET_TURNS);
 		for (uint32_t k = 0; k < keys.n; k++)
 			assert_memory_equal(&keys.key[k], &seen[i - k],
 			    sizeof seen[0]);
