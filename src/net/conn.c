@@ -9,6 +9,7 @@
  */
 #include "net/conn_socket.h"
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/panic.h"
@@ -30,6 +31,12 @@
 /* What is encrypted at once: three full records, whose ciphertext still fits
  * into the scratch page and so leaves in one system call. */
 #define TLS_PIECE 49152
+/*
+ * What handshakes with clients may take of a tick, but for the one that is
+ * under way: a full one costs as much as a hundred requests, and who has a
+ * connection shall not wait for a crowd of those who want one.
+ */
+#define SHAKE_US 1000
 /* The content of a full TLS record (RFC 8446 section 5.1). */
 #define TLS_RECORD 16384
 
@@ -460,6 +467,7 @@ conn_close(struct conn *c, enum close_reason why)
 	c->why = (uint8_t)why;
 	c->can_read = c->can_write = c->hung_up = false;
 	timer_stop(c->net->loop, &c->timer);
+	list_remove(&c->shaking);
 	loop_forget_io(c->net->loop, &c->io);
 	if (c->resets)
 		(void)setsockopt(c->io.fd, SOL_SOCKET, SO_LINGER, &reset,
@@ -708,6 +716,40 @@ conn_connect(struct conn *c)
 		conn_stands(c);
 }
 
+/* ---- handshakes in turn ------------------------------------------------ */
+
+static void
+conn_on_shake(struct task *t)
+{
+	struct net *net = CONTAINER_OF(t, struct net, shake);
+	uint64_t end = clock_precise_us() + SHAKE_US;
+
+	while (!list_is_empty(&net->shaking)) {
+		struct conn *c = LIST_ITEM(list_pop_front(&net->shaking),
+		    struct conn, shaking);
+
+		list_init(&c->shaking);
+		conn_connect(c);
+		if (clock_precise_us() >= end)
+			break;
+	}
+	if (!list_is_empty(&net->shaking))
+		loop_next(net->loop, &net->shake);
+}
+
+/* After the events of this tick, in the order of arrival, a bounded share. */
+static void
+conn_queue_handshake(struct conn *c)
+{
+	struct net *net = c->net;
+
+	list_remove(&c->shaking);
+	list_push_back(&net->shaking, &c->shaking);
+	net->shake.name = "handshakes";
+	net->shake.run = conn_on_shake;
+	loop_defer(net->loop, &net->shake);
+}
+
 /* ---- events ------------------------------------------------------------ */
 
 /* False: nothing that the owner did not know. */
@@ -748,6 +790,10 @@ conn_on_io(struct io *io, unsigned events)
 	conn_check(c);
 	ASSERT(!c->closing);
 	is_news = conn_note_events(c, events);
+	if (c->connecting && c->is_client) {
+		conn_queue_handshake(c);
+		return;
+	}
 	if (c->connecting) {
 		conn_connect(c);
 		return;
@@ -775,6 +821,7 @@ conn_init(struct conn *c, struct net *n, int fd, const struct peer *peer,
 		.reap = { .name = ops->name, .run = conn_on_reap },
 		.peer = *peer
 	};
+	list_init(&c->shaking);
 }
 
 void

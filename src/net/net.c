@@ -88,6 +88,7 @@ net_new(struct loop *l, struct pool *p, struct net_stats *stats)
 	n->in = mem_alloc(NET_SCRATCH);
 	n->out = mem_alloc(NET_SCRATCH);
 	n->tls = mem_alloc(NET_SCRATCH);
+	list_init(&n->shaking);
 	return n;
 }
 
@@ -100,6 +101,7 @@ net_end(struct net *n)
 		memcpy(&n->free_pages, page, sizeof n->free_pages);
 		mem_free(page);
 	}
+	task_cancel(&n->shake);
 	mem_free(n->in);
 	mem_free(n->out);
 	mem_free(n->tls);

@@ -69,6 +69,9 @@ struct net {
 	char *in;  /* NET_SCRATCH bytes: what is read */
 	char *out; /* NET_SCRATCH bytes: what is composed for writing */
 	char *tls; /* NET_SCRATCH bytes: ciphertext, used inside conn only */
+	/* Accepted connections whose handshake can take a step; see conn.c. */
+	struct list shaking;
+	struct task shake;
 	void *free_pages;
 	unsigned n_free_pages;
 };

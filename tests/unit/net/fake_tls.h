@@ -6,6 +6,7 @@
 #ifndef TESTS_NET_FAKE_TLS_H
 #define TESTS_NET_FAKE_TLS_H
 
+#include "base/clock.h"
 #include "net/conn_socket.h"
 #include "net/tls_stream.h"
 
@@ -23,6 +24,7 @@ struct tls_stream {
 #define FAKE_HELLO "\026"
 
 static unsigned fake_streams, fake_goodbyes;
+static uint64_t fake_effort; /* ms that a handshake takes */
 
 struct tls_stream *
 tls_stream_new(struct conn *c, struct tls_context *ctx, const char *name,
@@ -70,6 +72,8 @@ tls_stream_handshake(struct tls_stream *s)
 {
 	enum tls_step st = fake_fill(s);
 
+	if (fake_effort > 0)
+		clock_fake_advance(fake_effort);
 	if (st == TLS_DONE && s->in[s->in_at++] != FAKE_HELLO[0])
 		return TLS_BROKEN;
 	s->is_done = st == TLS_DONE;

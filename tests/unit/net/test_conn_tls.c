@@ -227,6 +227,68 @@ a_handshake_has_its_time(void **state)
 	close(far);
 }
 
+static unsigned
+how_many_stand(const struct owner *o, unsigned n)
+{
+	unsigned stand = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		stand += !o[i].conn.connecting;
+	return stand;
+}
+
+static void
+handshakes_take_a_bounded_share_of_a_tick(void **state)
+{
+	enum { N = 4 };
+	struct world *w = *state;
+	struct owner o[N], plain;
+	int far[N], plain_far;
+
+	for (unsigned i = 0; i < N; i++) {
+		o[i] = open_pair(&far[i]);
+		start(w, &o[i], some_tls);
+		say(far[i], FAKE_HELLO);
+	}
+	plain = open_pair(&plain_far);
+	start(w, &plain, NULL);
+	fake_effort = 1; /* one of them is all that there is time for */
+	for (unsigned i = 1; i <= N; i++) {
+		say(plain_far, "x");
+		loop_tick(w->loop, 0);
+		assert_int_equal(how_many_stand(o, N), i);
+		/* Who has a connection is served in every tick. */
+		expect_read(&plain, 100, "x");
+	}
+	fake_effort = 0;
+	for (unsigned i = 0; i < N; i++)
+		end(w, &o[i], far[i]);
+	end(w, &plain, plain_far);
+}
+
+static void
+who_waits_for_a_handshake_can_be_closed(void **state)
+{
+	struct world *w = *state;
+	struct owner first, second;
+	int far[2];
+
+	first = open_pair(&far[0]);
+	second = open_pair(&far[1]);
+	start(w, &first, some_tls);
+	start(w, &second, some_tls);
+	say(far[0], FAKE_HELLO);
+	say(far[1], FAKE_HELLO);
+	fake_effort = 1;
+	loop_tick(w->loop, 0);
+	fake_effort = 0;
+	assert_true(second.conn.connecting);
+	end(w, &second, far[1]);
+	assert_int_equal(second.ready, 0);
+	end(w, &first, far[0]);
+	assert_int_equal(fake_streams, 0);
+}
+
 static void
 the_handshakes_deadline_becomes_the_owners(void **state)
 {
@@ -386,6 +448,8 @@ main(void)
 		TEST(anything_else_gets_an_alert),
 		TEST(a_peer_that_leaves_in_the_handshake_has_failed_it),
 		TEST(a_handshake_has_its_time),
+		TEST(handshakes_take_a_bounded_share_of_a_tick),
+		TEST(who_waits_for_a_handshake_can_be_closed),
 		TEST(the_handshakes_deadline_becomes_the_owners),
 		TEST(ciphertext_is_held_until_the_socket_takes_it),
 		TEST(parts_of_a_tls_write_leave_in_order_and_whole),
