@@ -255,11 +255,25 @@ forward_upgrade(const struct txn *t, const struct conf_list *allowed)
 	return str_of("", 0);
 }
 
-static void
-forward_field(struct buf *out, struct str name, struct str value)
-{
-	char *p = buf_room(out, name.n + value.n + 4);
+/*
+ * Where fields go: lines of a head, or a list for protocols that pack fields in
+ * their own way. What is a field's lot is decided once, above both.
+ */
+struct forward_sink {
+	struct buf *lines;   /* NULL: to `fields` */
+	struct head *fields;
+};
 
+static void
+forward_field(struct forward_sink *to, struct str name, struct str value)
+{
+	char *p;
+
+	if (to->lines == NULL) {
+		head_add(to->fields, field_lookup(name), name, value);
+		return;
+	}
+	p = buf_room(to->lines, name.n + value.n + 4);
 	if (p == NULL)
 		return;
 	memcpy(p, name.p, name.n);
@@ -270,7 +284,24 @@ forward_field(struct buf *out, struct str name, struct str value)
 		memcpy(p, value.p, value.n);
 	p += value.n;
 	memcpy(p, "\r\n", 2);
-	out->n += name.n + value.n + 4;
+	to->lines->n += name.n + value.n + 4;
+}
+
+static void
+forward_number(struct forward_sink *to, struct str name, uint64_t value)
+{
+	struct buf text;
+
+	if (to->lines == NULL) {
+		text = buf_in(to->fields->arena);
+		buf_u64(&text, value);
+		forward_field(to, name, buf_view(&text));
+		return;
+	}
+	buf_str(to->lines, name);
+	buf_put(to->lines, ": ", 2);
+	buf_u64(to->lines, value);
+	buf_put(to->lines, "\r\n", 2);
 }
 
 /* OPTIONS of a whole server, as it is said to a proxy: "http://host". */
@@ -283,32 +314,26 @@ forward_means_asterisk(const struct txn *t)
 	    authority->p + authority->n == t->req.raw.p + t->req.raw.n;
 }
 
-static void
-forward_request_line(const struct txn *t, struct buf *out)
+struct str
+forward_target(const struct txn *t)
 {
 	const struct target *target = &t->req.target;
+	struct str path = target->raw_path;
 
-	buf_str(out, t->req.method_name);
-	buf_chr(out, ' ');
 	switch (target->form) {
 	case TARGET_ORIGIN:
-		buf_str(out, t->req.raw);
-		break;
+		return t->req.raw;
 	case TARGET_ABSOLUTE:
 		/* The upstream is an origin server to us, whatever the client
 		 * took us for (RFC 9112 sections 3.2.1 and 3.2.4). */
-		buf_str(out, forward_means_asterisk(t) ? STR("*") :
-		    target->raw_path);
-		if (target->has_query) {
-			buf_chr(out, '?');
-			buf_str(out, target->query);
-		}
-		break;
+		if (forward_means_asterisk(t))
+			path = STR("*");
+		return target->has_query ? arena_strf(t->arena, "%.*s?%.*s",
+		    STR_ARG(path), STR_ARG(target->query)) : path;
 	case TARGET_ASTERISK:
-		buf_chr(out, '*');
 		break;
 	}
-	buf_str(out, STR(" HTTP/1.1\r\n"));
+	return STR("*");
 }
 
 static struct str
@@ -366,7 +391,7 @@ forward_drops_underscore(const struct txn *t, const struct forward_edits *e,
 
 static void
 forward_client_fields(const struct txn *t, const struct forward_edits *e,
-    bool is_trusted, struct buf *out)
+    bool is_trusted, struct forward_sink *out)
 {
 	struct str named = forward_named_fields(&t->req.head);
 	uint64_t hops;
@@ -386,33 +411,45 @@ forward_client_fields(const struct txn *t, const struct forward_edits *e,
 	if (!is_counted || e->drops[FIELD_MAX_FORWARDS] ||
 	    (named.p != NULL && field_has_token(named, STR("Max-Forwards"))))
 		return;
-	buf_str(out, STR("Max-Forwards: "));
-	buf_u64(out, hops - 1);
-	buf_str(out, STR("\r\n"));
+	forward_number(out, STR("Max-Forwards"), hops - 1);
+}
+
+/* The addresses that CHAIN names, and before us the peer's. */
+static void
+forward_chain(const struct txn *t, struct str chain, struct forward_sink *to)
+{
+	char text[PEER_TEXT];
+	struct buf ip = buf_fixed(text, sizeof text);
+	struct buf *out = to->lines, joined;
+
+	peer_format_ip(&ip, txn_peer(t));
+	if (out == NULL) {
+		joined = buf_in(to->fields->arena);
+		out = &joined;
+	} else
+		buf_str(out, STR("X-Forwarded-For: "));
+	if (chain.n > 0) {
+		buf_str(out, chain);
+		buf_put(out, ", ", 2);
+	}
+	buf_str(out, buf_view(&ip));
+	if (to->lines != NULL)
+		buf_put(out, "\r\n", 2);
+	else
+		forward_field(to, STR("X-Forwarded-For"), buf_view(&joined));
 }
 
 static void
 forward_origin(const struct txn *t, const struct forward_edits *e,
-    bool is_trusted, struct str host, struct buf *out)
+    bool is_trusted, struct str host, struct forward_sink *out)
 {
 	static const struct head nothing;
 	const struct head *said = is_trusted ? &t->req.head : &nothing;
 	struct str proto = head_value(said, FIELD_X_FORWARDED_PROTO);
 	struct str said_host = head_value(said, FIELD_X_FORWARDED_HOST);
-	struct str chain = head_joined(said, FIELD_X_FORWARDED_FOR);
-	char text[PEER_TEXT];
-	struct buf ip = buf_fixed(text, sizeof text);
 
-	if (!e->drops[FIELD_X_FORWARDED_FOR]) {
-		buf_str(out, STR("X-Forwarded-For: "));
-		if (chain.n > 0) {
-			buf_str(out, chain);
-			buf_put(out, ", ", 2);
-		}
-		peer_format_ip(&ip, txn_peer(t));
-		buf_str(out, buf_view(&ip));
-		buf_put(out, "\r\n", 2);
-	}
+	if (!e->drops[FIELD_X_FORWARDED_FOR])
+		forward_chain(t, head_joined(said, FIELD_X_FORWARDED_FOR), out);
 	if (!e->drops[FIELD_X_FORWARDED_PROTO])
 		forward_field(out, STR("X-Forwarded-Proto"), proto.n > 0 ?
 		    proto : str_from(txn_scheme(t)));
@@ -422,7 +459,8 @@ forward_origin(const struct txn *t, const struct forward_edits *e,
 }
 
 static bool
-forward_sets(struct txn *t, const struct forward_request *r, struct buf *out)
+forward_sets(struct txn *t, const struct forward_request *r,
+    struct forward_sink *out)
 {
 	for (size_t i = 0; i < r->edits->n_sets; i++) {
 		const struct forward_set *s = &r->edits->sets[i];
@@ -440,50 +478,74 @@ forward_sets(struct txn *t, const struct forward_request *r, struct buf *out)
 }
 
 static void
-forward_framing(const struct txn *t, const struct forward_request *r,
-    struct buf *out)
+forward_length(const struct txn *t, const struct forward_request *r,
+    struct forward_sink *out)
 {
 	enum method m = t->req.method;
 
-	switch (r->body) {
-	case FORWARD_LENGTH:
-		buf_str(out, STR("Content-Length: "));
-		buf_u64(out, (uint64_t)t->req.body->length);
-		buf_str(out, STR("\r\n"));
-		break;
-	case FORWARD_CHUNKED:
-		buf_str(out, STR("Transfer-Encoding: chunked\r\n"));
-		break;
-	case FORWARD_NO_BODY:
-		/* These methods anticipate content (RFC 9110 section 8.6). */
-		if (m == METHOD_POST || m == METHOD_PUT || m == METHOD_PATCH)
-			buf_str(out, STR("Content-Length: 0\r\n"));
-		break;
-	}
+	if (r->body == FORWARD_LENGTH)
+		forward_number(out, STR("Content-Length"),
+		    (uint64_t)t->req.body->length);
+	/* These methods anticipate content (RFC 9110 section 8.6). */
+	else if (r->body == FORWARD_NO_BODY &&
+	    (m == METHOD_POST || m == METHOD_PUT || m == METHOD_PATCH))
+		forward_field(out, STR("Content-Length"), STR("0"));
+}
+
+/* What a connection of HTTP/1 needs besides. */
+static void
+forward_framing(const struct forward_request *r, struct forward_sink *to)
+{
+	if (r->body == FORWARD_CHUNKED)
+		forward_field(to, STR("Transfer-Encoding"), STR("chunked"));
 	if (r->upgrade.n > 0) {
-		buf_str(out, STR("Connection: upgrade\r\n"));
-		forward_field(out, STR("Upgrade"), r->upgrade);
+		forward_field(to, STR("Connection"), STR("upgrade"));
+		forward_field(to, STR("Upgrade"), r->upgrade);
 	} else if (r->close)
-		buf_str(out, STR("Connection: close\r\n"));
+		forward_field(to, STR("Connection"), STR("close"));
+}
+
+static bool
+forward_put(struct txn *t, const struct forward_request *r,
+    struct forward_sink *to)
+{
+	struct str host = forward_host(t);
+	bool is_trusted = conn_is_trusted(t->conn);
+
+	if (!r->edits->drops[FIELD_HOST])
+		forward_field(to, STR("Host"), host.n > 0 ? host : r->host);
+	forward_client_fields(t, r->edits, is_trusted, to);
+	forward_origin(t, r->edits, is_trusted, host, to);
+	if (!forward_sets(t, r, to))
+		return false;
+	forward_length(t, r, to);
+	return true;
 }
 
 bool
 forward_request(struct txn *t, const struct forward_request *r,
     struct buf *out)
 {
-	struct str host = forward_host(t);
-	bool is_trusted = conn_is_trusted(t->conn);
+	struct forward_sink to = {.lines = out};
 
-	forward_request_line(t, out);
-	if (!r->edits->drops[FIELD_HOST])
-		forward_field(out, STR("Host"), host.n > 0 ? host : r->host);
-	forward_client_fields(t, r->edits, is_trusted, out);
-	forward_origin(t, r->edits, is_trusted, host, out);
-	if (!forward_sets(t, r, out))
+	buf_str(out, t->req.method_name);
+	buf_chr(out, ' ');
+	buf_str(out, forward_target(t));
+	buf_str(out, STR(" HTTP/1.1\r\n"));
+	if (!forward_put(t, r, &to))
 		return false;
-	forward_framing(t, r, out);
+	forward_framing(r, &to);
 	buf_str(out, STR("\r\n"));
 	return true;
+}
+
+bool
+forward_request_fields(struct txn *t, const struct forward_request *r,
+    struct head *out)
+{
+	struct forward_sink to = {.fields = out};
+
+	return forward_put(t, r, &to);
 }
 
 /* ---- trailers ---------------------------------------------------------- */
@@ -510,15 +572,32 @@ forward_clean_trailers(struct head *trailers)
 			trailers->fields[i].removed = true;
 }
 
+static void
+forward_put_trailers(const struct txn *t, struct forward_sink *to)
+{
+	if (t->req.trailers == NULL)
+		return;
+	HEAD_EACH(f, t->req.trailers)
+		if (forward_may_trail(f->id) &&
+		    memchr(f->name.p, '_', f->name.n) == NULL)
+			forward_field(to, f->name, f->value);
+}
+
 void
 forward_trailers(const struct txn *t, struct buf *out)
 {
-	if (t->req.trailers != NULL)
-		HEAD_EACH(f, t->req.trailers)
-			if (forward_may_trail(f->id) &&
-			    memchr(f->name.p, '_', f->name.n) == NULL)
-				forward_field(out, f->name, f->value);
+	struct forward_sink to = {.lines = out};
+
+	forward_put_trailers(t, &to);
 	buf_str(out, STR("\r\n"));
+}
+
+void
+forward_trailer_fields(const struct txn *t, struct head *out)
+{
+	struct forward_sink to = {.fields = out};
+
+	forward_put_trailers(t, &to);
 }
 
 /* ---- responses --------------------------------------------------------- */

@@ -59,6 +59,15 @@ bool forward_request(struct txn *t, const struct forward_request *r,
 /* Writes the request's trailers, if it had some, and the empty line. */
 void forward_trailers(const struct txn *t, struct buf *out);
 
+/* The same for protocols that have their own way to write fields: those of the
+ * request and of its trailers are added to OUT, in its arena. The Host is among
+ * them; method and target are not. */
+bool forward_request_fields(struct txn *t, const struct forward_request *r,
+    struct head *out);
+void forward_trailer_fields(const struct txn *t, struct head *out);
+/* The target that a request to the upstream names: "/x?y", "*". */
+struct str forward_target(const struct txn *t);
+
 /* Adds what a client may see of the upstream's head FROM to TO. */
 void forward_response(struct head *to, const struct head *from);
 /* Drops from trailers what has no meaning there (RFC 9110 section 6.5.1). */
