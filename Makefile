@@ -33,7 +33,7 @@ include $(BUILD)/config.mk
 endif
 
 # A build directory of its own takes over the options of ./configure.
-$(BUILD)/config.mk: configure VERSION $(wildcard src/http/h2.c)
+$(BUILD)/config.mk: configure VERSION
 	@args=$$(sed -n 's/^CONFIGURE_ARGS = //p' $@ build/config.mk \
 	    2>/dev/null | sed -n 's/\$$\$$/$$/g; s/\\#/#/g; 1p'); \
 	eval "./configure --builddir='$(BUILD)' $$args"

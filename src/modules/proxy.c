@@ -6,9 +6,11 @@
 #include "modules/modules.h"
 #include "upstream/exchange.h"
 #include "upstream/h1_client.h"
+#include "upstream/h2_client.h"
 
 struct proxy_conf {
 	struct conf_text to;
+	int protocol; /* enum proxy_protocol */
 	uint64_t connect_timeout, send_timeout, read_timeout; /* ms */
 	struct forward_conf *request_headers;
 	struct conf_list upgrades; /* char * */
@@ -18,12 +20,22 @@ struct proxy_conf {
 	struct exchange_conf exchange;
 };
 
+enum proxy_protocol { PROXY_HTTP1, PROXY_HTTP2, PROXY_GRPC };
+static const char *const proxy_protocols[] = {"http1", "http2", "grpc", NULL};
+
 static const struct conf_field proxy_fields[] = {
 	KEY_TEXT(proxy_conf, to,
 	    .doc = "Where requests go: the name of an upstream, or an address "
 	    "as http://host:port, https://host:port or unix:PATH. It has no "
 	    "path: requests keep theirs.",
 	    .example = "app"),
+	KEY_CHOICE(proxy_conf, protocol, proxy_protocols, .dflt = "http1",
+	    .doc = "What the servers speak. http2: many requests at once over "
+	    "one connection, or a few; over TLS the server has to agree to "
+	    "h2, without TLS it has to expect it (h2c by prior knowledge). "
+	    "grpc: that, and what fails here is told in grpc-status, and "
+	    "grpc-timeout is kept.",
+	    .example = "grpc"),
 	KEY_DURATION(proxy_conf, connect_timeout, .dflt = "5s", .min = "1ms",
 	    .doc = "How long connecting to a server may take, TLS included. "
 	    "Then the next one is tried; when none is left: 504."),
@@ -101,6 +113,22 @@ proxy_find_group(struct conf_load *load, struct generation *g,
 	return NULL;
 }
 
+static const struct call_protocol *
+proxy_protocol(struct conf_load *load, const struct proxy_conf *c)
+{
+	if (c->protocol == PROXY_HTTP1)
+		return &h1_client_protocol;
+#if WEIR_HTTP2
+	(void)load;
+	return &h2_client_protocol;
+#else
+	conf_error(load, conf_pos_of(c, &c->protocol), "not-built",
+	    "this weir was built without HTTP/2 (nghttp2): it speaks http1 to "
+	    "upstreams");
+	return &h1_client_protocol;
+#endif
+}
+
 static void
 proxy_prepare(struct conf_load *load, struct generation *g, void *conf)
 {
@@ -115,7 +143,8 @@ proxy_prepare(struct conf_load *load, struct generation *g, void *conf)
 	forward_check_upgrades(load, &c->upgrades);
 	c->group = proxy_find_group(load, g, &c->to);
 	c->exchange = (struct exchange_conf){
-		.protocol = &h1_client_protocol,
+		.protocol = proxy_protocol(load, c),
+		.is_grpc = c->protocol == PROXY_GRPC,
 		.connect_timeout = c->connect_timeout,
 		.send_timeout = c->send_timeout,
 		.read_timeout = c->read_timeout,

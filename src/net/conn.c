@@ -975,6 +975,12 @@ conn_tls_is_resumed(const struct conn *c)
 	return c->tls != NULL && tls_stream_is_resumed(c->tls);
 }
 
+bool
+conn_offer(struct conn *c, struct str alpn)
+{
+	return c->tls == NULL || tls_stream_offer(c->tls, alpn);
+}
+
 struct str
 conn_alpn(const struct conn *c)
 {

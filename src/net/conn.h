@@ -98,6 +98,10 @@ bool conn_dial(struct conn *c, struct net *n, const struct addr *to,
     struct tls_context *tls, const char *name, const struct conn_ops *ops,
     struct err *e);
 
+/* Offers the protocols of ALPN (wire format) instead of HTTP/1.1; right after
+ * conn_dial. Harmless without TLS. False: no memory. */
+bool conn_offer(struct conn *c, struct str alpn);
+
 /* Closes once; later calls are harmless. No callback but `closed` follows. */
 void conn_close(struct conn *c, enum close_reason why);
 /* The close will be a reset: the peer must not take what it got for whole. */

@@ -677,6 +677,14 @@ tls_stream_is_resumed(const struct tls_stream *s)
 	return SSL_session_reused(s->ssl) == 1;
 }
 
+/* This one function gives 0 when it worked. */
+bool
+tls_stream_offer(struct tls_stream *s, struct str alpn)
+{
+	return SSL_set_alpn_protos(s->ssl, (const unsigned char *)alpn.p,
+	    (unsigned)alpn.n) == 0;
+}
+
 struct str
 tls_stream_alpn(const struct tls_stream *s)
 {

@@ -45,6 +45,8 @@ bool tls_stream_covers(const struct tls_stream *s, struct str host);
 const char *tls_stream_version(const struct tls_stream *s);
 const char *tls_stream_cipher(const struct tls_stream *s);
 bool tls_stream_is_resumed(const struct tls_stream *s);
+/* Before the handshake of a dialled one. */
+bool tls_stream_offer(struct tls_stream *s, struct str alpn);
 struct str tls_stream_alpn(const struct tls_stream *s);
 
 #endif

@@ -8,6 +8,8 @@
 #include "base/clock.h"
 #include "upstream/idle.h"
 
+#include <config.h>
+
 struct backends {
 	struct arena *arena;
 	size_t n;
@@ -31,6 +33,7 @@ backend_new(struct arena *a, struct net *n, const struct upstream_group *g,
 	struct backend *b = arena_zalloc(a,
 	    sizeof *b + g->n_servers * sizeof(struct backend_server));
 
+	b->arena = a;
 	b->group = g;
 	b->net = n;
 	b->stats = stats;
@@ -66,12 +69,25 @@ backends_new(struct net *n, const struct generation *g,
 	return all;
 }
 
+static void
+backend_drain_http2(struct backend *b)
+{
+#if WEIR_HTTP2
+	for (unsigned i = 0; i < b->group->n_servers; i++)
+		if (b->servers[i].h2 != NULL)
+			h2_pool_drain(b->servers[i].h2);
+#else
+	(void)b;
+#endif
+}
+
 void
 backends_drain(struct backends *all)
 {
 	for (size_t i = 0; i < all->n; i++) {
 		all->at[i]->draining = true;
 		idle_close_all(all->at[i]);
+		backend_drain_http2(all->at[i]);
 	}
 }
 

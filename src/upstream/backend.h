@@ -10,14 +10,17 @@
 #include "upstream/balancer.h"
 
 struct exchange_stats;
+struct h2_pool;
 
 struct backend_server {
 	struct list idle; /* struct uplink's newest: last used first */
+	struct h2_pool *h2; /* NULL: not spoken yet */
 	unsigned addr_at; /* the address to begin with */
 	struct str addr_text[UPSTREAM_ADDRESSES]; /* for logs */
 };
 
 struct backend {
+	struct arena *arena; /* of all of them */
 	const struct upstream_group *group;
 	struct net *net;
 	struct balancer *balancer;
@@ -29,6 +32,9 @@ struct backend {
 };
 
 struct backends;
+
+/* upstream/h2_pool.c: no further call is taken, and what is idle closed. */
+void h2_pool_drain(struct h2_pool *p);
 
 /* One for each group of G. STATS is written to and outlives them. */
 struct backends *backends_new(struct net *n, const struct generation *g,

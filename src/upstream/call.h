@@ -25,12 +25,18 @@
 	CAUSE(TLS,         502, "tls",         "the TLS handshake failed") \
 	CAUSE(TIMEOUT,     504, "timeout",     "timed out") \
 	CAUSE(RESET,       502, "reset",       "the server reset the connection") \
+	CAUSE(UNPROCESSED, 503, "unprocessed", "the server refused the stream") \
+	CAUSE(STREAM,      502, "stream",      "the server reset the stream") \
 	CAUSE(CLOSED,      502, "closed",      "the server closed the connection") \
 	CAUSE(BAD_HEAD,    502, "bad_head",    "the response head is malformed") \
 	CAUSE(LARGE_HEAD,  502, "large_head",  "the response head is too large") \
 	CAUSE(INTERIM,     502, "interim",     "too many interim responses") \
 	CAUSE(BAD_UPGRADE, 502, "bad_upgrade", "an upgrade that nobody asked for") \
 	CAUSE(BAD_CHUNK,   502, "bad_chunk",   "the chunked body is malformed") \
+	CAUSE(BAD_HTTP2,   502, "bad_http2",   "the server broke the rules of HTTP/2") \
+	CAUSE(NO_HTTP2,    502, "no_http2",    "the server did not choose HTTP/2 (ALPN h2)") \
+	CAUSE(DEADLINE,    504, "deadline",    "grpc-timeout has passed") \
+	CAUSE(BAD_TIMEOUT, 400, "bad_timeout", "grpc-timeout is malformed") \
 	CAUSE(BAD_FIELD,   400, "bad_field",   "a variable put control characters into a header") \
 	CAUSE(CLIENT,      400, "client",      "the request's body failed")
 
@@ -72,6 +78,8 @@ struct call_protocol {
 	/* Begins to connect. False: it could not even begin. */
 	bool (*connect)(struct call *c, unsigned server, unsigned addr,
 	    struct err *e);
+	/* After answered: its body fails as if the server had. */
+	void (*abort)(struct call *c, enum exchange_cause cause);
 	/* Lets go of everything that is not memory; twice is harmless. */
 	void (*end)(struct call *c);
 };
@@ -106,11 +114,14 @@ struct call {
 	struct backend *backend;
 	struct forward_request forward;
 	uint64_t connect_timeout, send_timeout, read_timeout; /* ms */
+	bool is_grpc;
 	bool bare_lf; /* the server may end lines of a head so */
 
 	/* What has become of it. */
 	uint64_t bytes_in, bytes_out;
 	uint64_t body_taken; /* of the request's */
+	bool is_replayable;  /* that is still at hand for a second attempt */
+	bool is_unprocessed; /* it failed, and nobody has acted on it */
 	int status;
 	struct head head;
 	struct head trailers;

@@ -76,6 +76,10 @@ dial_start(struct dial *d, struct backend *b, unsigned server, unsigned addr,
 	d->up = uplink_dial(b, server, addr, &dial_user, d, e);
 	if (d->up == NULL)
 		return false;
+	if (d->alpn.n > 0 && !conn_offer(&d->up->conn, d->alpn)) {
+		dial_end(d);
+		return err_set(e, "cannot begin TLS: out of memory");
+	}
 	conn_set_deadline(&d->up->conn, timeout_ms);
 	return true;
 }

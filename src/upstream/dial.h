@@ -10,6 +10,7 @@
 
 struct dial {
 	struct uplink *up; /* NULL: none is under way */
+	struct str alpn;   /* to offer with TLS; n == 0: HTTP/1.1 */
 	/* Called from the loop; the dial is over and may be started again. */
 	void (*connected)(struct dial *d, struct uplink *up);
 	void (*failed)(struct dial *d, enum exchange_cause cause,

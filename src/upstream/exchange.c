@@ -15,8 +15,11 @@
 #include "base/log.h"
 #include "base/panic.h"
 #include "http/server.h"
+#include "upstream/grpc.h"
 
 #define EXCHANGE_MAGIC 0xE8C4A26Eu
+/* ms; who says more than 30 days means never. */
+#define EXCHANGE_MAX_DEADLINE (UINT64_C(30) * 24 * 3600 * 1000)
 
 struct exchange {
 	uint32_t magic;
@@ -33,6 +36,7 @@ struct exchange {
 	bool is_dialling, is_reused, is_retry;
 	bool is_running; /* a connection carries the call */
 	uint64_t attempt_us;
+	struct timer deadline; /* gRPC: what the client said */
 
 	bool waiting; /* the step said STEP_WAIT */
 	enum { EXCHANGE_OPEN, EXCHANGE_ANSWERED, EXCHANGE_FAILED } outcome;
@@ -250,8 +254,11 @@ exchange_may_retry(const struct exchange *x, enum exchange_cause cause)
 {
 	const struct call *c = x->call;
 
-	if (!x->is_reused || x->is_retry || c->bytes_in > 0 ||
-	    c->body_taken > 0)
+	if (x->is_retry || (c->body_taken > 0 && !c->is_replayable))
+		return false;
+	if (c->is_unprocessed)
+		return true;
+	if (!x->is_reused || c->bytes_in > 0)
 		return false;
 	if (cause != CAUSE_CLOSED && cause != CAUSE_RESET)
 		return false;
@@ -282,7 +289,7 @@ exchange_on_failed(struct call *c, enum exchange_phase phase,
 static void
 exchange_take_trailers(struct exchange *x)
 {
-	if (x->call->framing == BODY_CHUNKED && x->call->trailers.n > 0)
+	if (x->call->trailers.n > 0)
 		x->t->res.trailers = &x->call->trailers;
 }
 
@@ -412,12 +419,58 @@ exchange_connect(struct exchange *x)
 	exchange_settle(x, EXCHANGE_FAILED);
 }
 
+/* ---- deadlines --------------------------------------------------------- */
+
+static void
+exchange_on_deadline(struct timer *timer)
+{
+	struct exchange *x = CONTAINER_OF(timer, struct exchange, deadline);
+	const struct call_protocol *protocol = x->conf->protocol;
+
+	OBJ_CHECK(x, EXCHANGE_MAGIC);
+	if (x->outcome == EXCHANGE_OPEN) {
+		protocol->end(x->call);
+		exchange_note_status(x, 0);
+		exchange_note_failure(x, x->is_running ? EXCHANGE_HEAD :
+		    EXCHANGE_CONNECT, CAUSE_DEADLINE, NULL);
+		exchange_note_bytes(x);
+		x->is_running = false;
+		exchange_settle(x, EXCHANGE_FAILED);
+	} else if (x->is_running)
+		protocol->abort(x->call, CAUSE_DEADLINE);
+}
+
+/* False: what the client said makes no sense. */
+static bool
+exchange_set_deadline(struct exchange *x)
+{
+	struct str said =
+	    head_value_name(&x->t->req.head, STR("grpc-timeout"));
+	uint64_t ms;
+
+	if (!x->conf->is_grpc || said.p == NULL)
+		return true;
+	if (!grpc_parse_timeout(said, &ms))
+		return false;
+	x->deadline = (struct timer){
+		.name = "grpc-timeout", .expired = exchange_on_deadline};
+	timer_start(x->t->server->net->loop, &x->deadline,
+	    ms < EXCHANGE_MAX_DEADLINE ? ms : EXCHANGE_MAX_DEADLINE);
+	return true;
+}
+
 static void
 exchange_start(struct exchange *x)
 {
 	struct backend *b = x->backend;
 
 	b->stats->requests++;
+	if (!exchange_set_deadline(x)) {
+		exchange_note_failure(x, EXCHANGE_PICK, CAUSE_BAD_TIMEOUT,
+		    NULL);
+		exchange_settle(x, EXCHANGE_FAILED);
+		return;
+	}
 	x->server = balancer_pick(b->balancer, NULL);
 	if (x->server == BALANCER_NONE) {
 		exchange_note_failure(x, EXCHANGE_PICK, CAUSE_NO_SERVER, NULL);
@@ -443,6 +496,7 @@ exchange_on_end(void *arg)
 	if (x->is_running)
 		exchange_note_bytes(x);
 	x->conf->protocol->end(x->call);
+	timer_stop(x->t->server->net->loop, &x->deadline);
 }
 
 static void
@@ -460,6 +514,7 @@ exchange_prepare(struct exchange *x)
 	c->send_timeout = conf->send_timeout;
 	c->read_timeout = conf->read_timeout;
 	c->bare_lf = g->conf != NULL && g->conf->bare_lf == BARE_LF_ACCEPT;
+	c->is_grpc = conf->is_grpc;
 	c->forward = (struct forward_request){
 		.edits = conf->edits,
 		.upgrade = forward_upgrade(x->t, conf->upgrades),
@@ -551,6 +606,11 @@ exchange_refuse(struct exchange *x)
 			status = refusal_status(t->refusal);
 	}
 	txn_fail(t, status, word, "%s", exchange_sentence(x));
+	/* Addresses and the like are for the log only. */
+	if (grpc_is_request(t))
+		grpc_reply(t, x->cause == CAUSE_DEADLINE ?
+		    GRPC_DEADLINE_EXCEEDED : grpc_code(status),
+		    exchange_causes[x->cause].text);
 }
 
 enum verdict

@@ -11,6 +11,7 @@ struct exchange;
 
 struct exchange_conf {
 	const struct call_protocol *protocol;
+	bool is_grpc;
 	uint64_t connect_timeout, send_timeout, read_timeout; /* ms */
 	const struct forward_edits *edits;
 	const struct conf_list *upgrades; /* char *: what may pass */

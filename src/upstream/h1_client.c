@@ -711,6 +711,12 @@ h1_client_reuse(struct call *c, unsigned server)
 }
 
 static void
+h1_client_abort(struct call *c, enum exchange_cause cause)
+{
+	h1_client_break((struct h1_client *)c, cause, NULL);
+}
+
+static void
 h1_client_end_call(struct call *c)
 {
 	h1_client_end((struct h1_client *)c);
@@ -720,5 +726,6 @@ const struct call_protocol h1_client_protocol = {
 	.size = sizeof(struct h1_client),
 	.reuse = h1_client_reuse,
 	.connect = h1_client_connect,
+	.abort = h1_client_abort,
 	.end = h1_client_end_call,
 };

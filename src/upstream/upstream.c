@@ -45,6 +45,11 @@ static const struct conf_field upstream_keepalive_fields[] = {
 	KEY_INT(upstream_keepalive_conf, requests, .dflt = "10000",
 	    .min = "1",
 	    .doc = "How many requests a connection carries at most."),
+	KEY_DURATION(upstream_keepalive_conf, ping, .dflt = "5m", .min = "1s",
+	    .doc = "How long an HTTP/2 connection with requests on it may be "
+	    "silent before it is asked for a sign of life (PING); without one "
+	    "within 10s its requests fail. Servers of gRPC take less than 5m "
+	    "for an attack by default."),
 	KEY_DURATION(upstream_keepalive_conf, lifetime, .dflt = "1h",
 	    .min = "1s",
 	    .doc = "How old a connection may grow and still take another "

@@ -18,7 +18,7 @@ struct upstream_server_conf {
 };
 struct upstream_keepalive_conf {
 	int64_t connections; /* idle ones kept per worker; 0: none */
-	uint64_t idle, lifetime; /* ms */
+	uint64_t idle, lifetime, ping; /* ms */
 	int64_t requests;
 };
 struct upstream_conf {

@@ -1,0 +1,83 @@
+/*
+ * gRPC in front of an upstream. Its calls are HTTP/2 requests like others; only
+ * what the proxy itself has to say about them has a form of its own: a status
+ * of 200 and the failure in fields, "Trailers-Only" in gRPC's description of
+ * its protocol. Nothing here looks into messages.
+ */
+#include "upstream/grpc.h"
+
+/* As gRPC's "HTTP to gRPC Status Code Mapping" has it for its clients. */
+static const struct {
+	int status;
+	unsigned code;
+} grpc_codes[] = {
+	{400, 13}, /* INTERNAL */
+	{401, 16}, /* UNAUTHENTICATED */
+	{403, 7},  /* PERMISSION_DENIED */
+	{404, 12}, /* UNIMPLEMENTED */
+	{429, 14}, /* UNAVAILABLE */
+	{502, 14},
+	{503, 14},
+	{504, 14},
+};
+
+/* TimeoutUnit, in nanoseconds. */
+static const struct {
+	char unit;
+	uint64_t ns;
+} grpc_units[] = {
+	{'H', 3600000000000}, {'M', 60000000000}, {'S', 1000000000},
+	{'m', 1000000}, {'u', 1000}, {'n', 1},
+};
+
+bool
+grpc_is_request(const struct txn *t)
+{
+	struct str type = head_value(&t->req.head, FIELD_CONTENT_TYPE);
+	struct str name = STR("application/grpc");
+
+	/* Not application/grpc-web, which is another protocol. */
+	return type.n >= name.n &&
+	    str_case_eq(str_slice(type, 0, name.n), name) &&
+	    (type.n == name.n || strchr("+; ", type.p[name.n]) != NULL);
+}
+
+unsigned
+grpc_code(int status)
+{
+	for (size_t i = 0; i < COUNT_OF(grpc_codes); i++)
+		if (grpc_codes[i].status == status)
+			return grpc_codes[i].code;
+	return 2; /* UNKNOWN */
+}
+
+bool
+grpc_parse_timeout(struct str value, uint64_t *ms)
+{
+	uint64_t n;
+
+	/* TimeoutValue is a positive integer of at most 8 digits, so that no
+	 * unit makes it overflow. */
+	if (value.n < 2 || value.n > 9 ||
+	    !str_to_u64(str_slice(value, 0, value.n - 1), &n))
+		return false;
+	for (size_t i = 0; i < COUNT_OF(grpc_units); i++)
+		if (value.p[value.n - 1] == grpc_units[i].unit) {
+			*ms = (n * grpc_units[i].ns + 999999) / 1000000;
+			return true;
+		}
+	return false;
+}
+
+void
+grpc_reply(struct txn *t, unsigned code, const char *message)
+{
+	char *digits = arena_printf(t->arena, "%u", code);
+
+	txn_reply(t, 200);
+	txn_reply_field(t, FIELD_CONTENT_TYPE, STR("application/grpc"));
+	head_add(&t->res.head, FIELD_OTHER, STR("grpc-status"),
+	    str_from(digits));
+	head_add(&t->res.head, FIELD_OTHER, STR("grpc-message"),
+	    str_from(message));
+}

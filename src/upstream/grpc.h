@@ -1,0 +1,19 @@
+/* What gRPC adds to HTTP/2: deadlines, and failures that its clients read. */
+#ifndef UPSTREAM_GRPC_H
+#define UPSTREAM_GRPC_H
+
+#include "http/txn.h"
+
+#define GRPC_DEADLINE_EXCEEDED 4
+
+/* Whether who sent the request reads grpc-status. */
+bool grpc_is_request(const struct txn *t);
+/* The code for an HTTP status. */
+unsigned grpc_code(int status);
+/* The value of grpc-timeout in ms, rounded up; false: malformed. */
+bool grpc_parse_timeout(struct str value, uint64_t *ms);
+/* Makes the response one of a head only, which says so: CODE, and MESSAGE in
+ * printable ASCII. */
+void grpc_reply(struct txn *t, unsigned code, const char *message);
+
+#endif
