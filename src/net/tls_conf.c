@@ -71,7 +71,7 @@ static const struct conf_type conf_type_tls_protocol = {
 
 #define TLS_KEY_PASSWORD \
 	"What decrypts the key, or the PKCS#12 file. Best as ${file:PATH} of a " \
-	"file that nobody else can read."
+	"file that nobody else can read. Another password needs a reload."
 
 static const struct conf_field tls_pair_fields[] = {
 	KEY_PATH(tls_pair_conf, certificate, .flags = CONF_REQUIRED,

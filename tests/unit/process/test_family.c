@@ -326,6 +326,43 @@ after_a_drain_a_failed_start_leaves_nobody_to_replace(void **state)
 	assert_null(f.config);
 }
 
+/* The test in the place of C: what C is told from now on. */
+static int
+listen_for(struct child_process *c)
+{
+	struct err e;
+	int fds[2];
+
+	assert_true(channel_pair(fds, &e));
+	assert_true(dup2(fds[0], c->channel.io.fd) >= 0);
+	close(fds[0]);
+	return fds[1];
+}
+
+static void
+keys_are_for_the_workers_of_their_generation(void **state)
+{
+	int fds[4];
+	struct message m;
+
+	(void)state;
+	serve();
+	start(2);
+	fds[0] = listen_for(child(1, ROLE_WORKER, 0));
+	fds[1] = listen_for(child(1, ROLE_WORKER, 1));
+	fds[2] = listen_for(child(1, ROLE_SCOUT, 0));
+	fds[3] = listen_for(child(2, ROLE_WORKER, 0));
+	family_tell_workers(&f, 1, MESSAGE_CERTIFICATE, 7, NULL, 0, -1);
+	for (int i = 0; i < 4; i++) {
+		ssize_t n = recv(fds[i], &m, sizeof m, MSG_DONTWAIT);
+
+		assert_int_equal(n > 0, i < 2);
+		if (i < 2)
+			assert_int_equal(m.value, 7);
+		close(fds[i]);
+	}
+}
+
 int
 main(void)
 {
@@ -340,6 +377,7 @@ main(void)
 		TEST(who_dies_during_a_start_is_replaced_when_all_serve),
 		TEST(a_replacement_does_not_count_twice),
 		TEST(after_a_drain_a_failed_start_leaves_nobody_to_replace),
+		TEST(keys_are_for_the_workers_of_their_generation),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
