@@ -169,6 +169,13 @@ def test_client_hello_in_the_same_segment(w):
         assert tls.read(65536).startswith(b"HTTP/1.1 200")
 
 
+def test_plain_http_behind_the_header_is_told_so(w):
+    got = w.raw(V1 + GET, port="port1")
+    assert got.startswith(b"HTTP/1.1 400 ")
+    wait_until(lambda: len(lines(w)) == 1)
+    assert lines(w)[0].startswith("203.0.113.9 ")
+
+
 # ---- what is refused -------------------------------------------------------
 
 @pytest.mark.parametrize("port", ["port", "port1"])
