@@ -53,8 +53,8 @@ tls_front_find_name(SSL *ssl, char *name, size_t *len)
 	return tls_front_read_name(p, n, name, len);
 }
 
-/* SSL_set_SSL_CTX alone brings ciphers, signature algorithms and callbacks over,
- * but neither versions nor groups nor what sessions belong to. */
+/* SSL_set_SSL_CTX alone brings ciphers, signature algorithms and callbacks
+ * over, but neither versions nor groups nor what sessions belong to. */
 static bool
 tls_front_switch(SSL *ssl, const struct tls_context *to, struct str name)
 {

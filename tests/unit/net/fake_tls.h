@@ -159,6 +159,14 @@ tls_stream_covers(const struct tls_stream *s, struct str host)
 	return str_eq(host, STR("example.com"));
 }
 
+bool
+tls_stream_offer(struct tls_stream *s, struct str alpn)
+{
+	(void)s;
+	(void)alpn;
+	return true;
+}
+
 const char *
 tls_stream_version(const struct tls_stream *s)
 {
