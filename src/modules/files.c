@@ -376,9 +376,15 @@ files_reply_slash(struct txn *t)
 	return STEP_STOP;
 }
 
+/* A method that nobody here knows is not one that this file does not allow (RFC
+ * 9110 section 9.1). */
 static enum verdict
 files_reply_method(struct txn *t)
 {
+	if (t->req.method == METHOD_OTHER) {
+		txn_reply_error(t, 501);
+		return STEP_STOP;
+	}
 	if (t->req.method == METHOD_OPTIONS)
 		txn_reply(t, 204);
 	else
