@@ -32,6 +32,7 @@
 	CAUSE(LARGE_HEAD,  502, "large_head",  "the response head is too large") \
 	CAUSE(INTERIM,     502, "interim",     "too many interim responses") \
 	CAUSE(BAD_UPGRADE, 502, "bad_upgrade", "an upgrade that nobody asked for") \
+	CAUSE(CHALLENGE,   502, "challenge",   "the server asks the proxy for credentials") \
 	CAUSE(BAD_CHUNK,   502, "bad_chunk",   "the chunked body is malformed") \
 	CAUSE(BAD_HTTP2,   502, "bad_http2",   "the server broke the rules of HTTP/2") \
 	CAUSE(NO_HTTP2,    502, "no_http2",    "the server did not choose HTTP/2 (ALPN h2)") \

@@ -495,6 +495,7 @@ exchange_on_end(void *arg)
 	OBJ_CHECK(x, EXCHANGE_MAGIC);
 	if (x->is_running)
 		exchange_note_bytes(x);
+	x->is_running = false;
 	x->conf->protocol->end(x->call);
 	timer_stop(x->t->server->net->loop, &x->deadline);
 }
@@ -613,6 +614,18 @@ exchange_refuse(struct exchange *x)
 		    exchange_causes[x->cause].text);
 }
 
+/*
+ * A 407 is meant for us, who have nothing to show; passed on, a client would
+ * take it for ours, who ask for nothing (RFC 9110 sections 11.7.1 and 15.5.8).
+ */
+static void
+exchange_refuse_challenge(struct exchange *x)
+{
+	exchange_note_failure(x, EXCHANGE_HEAD, CAUSE_CHALLENGE, NULL);
+	exchange_on_end(x);
+	exchange_refuse(x);
+}
+
 enum verdict
 exchange_step(struct exchange *x)
 {
@@ -624,7 +637,10 @@ exchange_step(struct exchange *x)
 		x->waiting = true;
 		return STEP_WAIT;
 	case EXCHANGE_ANSWERED:
-		exchange_answer(x);
+		if (x->call->status == 407)
+			exchange_refuse_challenge(x);
+		else
+			exchange_answer(x);
 		break;
 	case EXCHANGE_FAILED:
 		exchange_refuse(x);

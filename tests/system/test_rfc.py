@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from conftest import Weir, recv_all
+from conftest import Weir, recv_all, wait_until
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent /
                        "backends"))
@@ -552,4 +552,7 @@ def test_challenge_of_another_hop_ends_here(w, backend):
             b"Content-Length: 0\r\n\r\n")
     r = ask(w, "GET /", "Proxy-Authorization: Basic eA==")
     assert backend.requests[0].field("proxy-authorization") is None
-    assert (r.status, r["proxy-authenticate"]) == (407, None)
+    # Nor is it passed on that the proxy has none to show.
+    assert (r.status, r["proxy-authenticate"]) == (502, None)
+    wait_until(lambda: "502 (upstream_challenge)" in w.log())
+
