@@ -303,21 +303,3 @@ target_parse(struct arena *a, struct str target, enum encoded_slash slash,
 
 	return st == TARGET_OK ? target_decode(a, slash, out) : st;
 }
-
-const char *
-target_status_text(enum target_status s)
-{
-	switch (s) {
-	case TARGET_OK:
-		return "";
-	case TARGET_BAD:
-		return "the request target is malformed";
-	case TARGET_ABOVE_ROOT:
-		return "\"..\" leads out of the root";
-	case TARGET_BAD_ESCAPE:
-		return "a malformed escape, or one of a control character";
-	case TARGET_SLASH:
-		return "an encoded slash";
-	}
-	UNREACHABLE();
-}

@@ -48,7 +48,6 @@ enum target_status target_parse(struct arena *a, struct str target,
 enum target_status target_split(struct str target, struct target *out);
 enum target_status target_decode(struct arena *a, enum encoded_slash slash,
     struct target *t);
-const char *target_status_text(enum target_status s);
 
 /* "host[:port]" (RFC 3986 section 3.2.2, without userinfo and escapes): *HOST
  * is lower case, an IPv6 address with its brackets, a trailing dot removed;

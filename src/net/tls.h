@@ -128,7 +128,4 @@ bool tls_renewal_pack(const struct tls_pairs *pairs, size_t i, int fd,
 bool tls_renewal_take(struct tls_pairs *pairs, size_t i, int fd,
     struct err *e);
 
-/* ---- for -V and tests -------------------------------------------------- */
-const char *tls_library_version(void);
-
 #endif

@@ -573,9 +573,3 @@ tls_context_new_client(struct conf_load *load,
 	c->n_pairs = 1;
 	return pair != NULL ? c : NULL;
 }
-
-const char *
-tls_library_version(void)
-{
-	return OpenSSL_version(OPENSSL_VERSION);
-}

@@ -374,16 +374,6 @@ a_star_is_the_server_itself(void **state)
 	assert_true(str_eq(t.path, STR("/")));
 }
 
-static void
-every_refusal_has_its_words(void **state)
-{
-	(void)state;
-	assert_string_equal(target_status_text(TARGET_OK), "");
-	for (int s = TARGET_BAD; s <= TARGET_SLASH; s++)
-		assert_true(strlen(target_status_text(
-		    (enum target_status)s)) > 10);
-}
-
 /* ---- encoding ---------------------------------------------------------- */
 
 static void
@@ -459,7 +449,6 @@ main(void)
 		cmocka_unit_test(an_absolute_target_has_an_authority),
 		cmocka_unit_test(a_malformed_absolute_target_is_refused),
 		cmocka_unit_test(a_star_is_the_server_itself),
-		cmocka_unit_test(every_refusal_has_its_words),
 		cmocka_unit_test(what_may_not_stand_in_a_path_is_encoded),
 		cmocka_unit_test(what_may_stand_in_a_path_is_not_copied),
 		cmocka_unit_test(an_encoded_path_is_read_back),

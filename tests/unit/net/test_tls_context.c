@@ -443,13 +443,6 @@ a_literal_upstream_has_no_place(void **state)
 	arena_end(a);
 }
 
-static void
-the_library_says_its_version(void **state)
-{
-	(void)state;
-	assert_memory_equal(tls_library_version(), "OpenSSL ", 8);
-}
-
 int
 main(void)
 {
@@ -476,7 +469,6 @@ main(void)
 		    authorities_are_read_from_where_the_system_keeps_them),
 		cmocka_unit_test(an_upstreams_files_are_checked),
 		cmocka_unit_test(a_literal_upstream_has_no_place),
-		cmocka_unit_test(the_library_says_its_version),
 	};
 
 	clock_update();
