@@ -16,7 +16,7 @@ struct client_ops {
 	 * one, or its last response has not left yet. */
 	uint32_t (*idle_for)(const struct client *c);
 	/* Closes it for want of room, if it has no request. */
-	bool (*shed)(struct client *c);
+	bool (*shed)(struct client *c, enum close_reason why);
 	/* Closes it for the server drains, if it has no request; with HURRY
 	 * also one that has only begun to send a head, or was heard of a
 	 * moment ago. */
@@ -52,9 +52,9 @@ client_ops(const struct client *c)
 }
 
 /* Takes over FD, accepted on EP. C is zeroed but for its magic. It may be
- * closing on return, for there was no room. */
+ * closing on return, for there was no room. CONF: the endpoint's. */
 void client_open(struct client *c, struct server *s, struct endpoint *ep,
-    int fd, const struct peer *peer, uint64_t handshake_ms,
+    int fd, const struct peer *peer, const struct http_conf *conf,
     const struct client_ops *ops);
 /* It has had a whole request: it is nobody who only connects. */
 void client_settle(struct client *c);

@@ -653,13 +653,13 @@ h1_idle_for(const struct client *c)
 }
 
 static bool
-h1_shed(struct client *c)
+h1_shed(struct client *c, enum close_reason why)
 {
 	struct h1 *h = h1_of(&c->conn);
 
 	if (c->conn.closing || (h->state != H1_IDLE && h->state != H1_HEAD))
 		return false;
-	conn_close(&c->conn, CLOSE_OVERLOAD);
+	conn_close(&c->conn, why);
 	return true;
 }
 
@@ -714,8 +714,7 @@ h1_accept(struct server *s, struct endpoint *ep, int fd,
 	h->work.name = "h1";
 	h->work.run = h1_on_work;
 	h->is_fresh = true;
-	client_open(&h->client, s, ep, fd, peer, h->conf->header_timeout,
-	    &h1_ops);
+	client_open(&h->client, s, ep, fd, peer, h->conf, &h1_ops);
 	/* What comes before the first request has its own deadline. */
 	s->stats->idle++;
 	if (!h->conn.connecting && !h->conn.closing)

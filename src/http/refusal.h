@@ -15,6 +15,9 @@ enum refusal {
 	REFUSAL_COUNT
 };
 
+/* Seconds, of those that pass by themselves. */
+#define RETRY_AFTER "5"
+
 int refusal_status(enum refusal r);
 /* Stable: people match on it. "ok" for REFUSAL_NONE. */
 const char *refusal_word(enum refusal r);

@@ -46,6 +46,10 @@ static const struct counter_row http_rows[] = {
 	COUNTER(http_stats, cut, COUNTER_TOTAL,
 	    "weir_http_responses_cut_total",
 	    "Exchanges that ended before the response was complete."),
+	COUNTER(http_stats, memory, COUNTER_GAUGE, "weir_memory_bytes",
+	    "Memory that workers hold, where max_memory is set."),
+	COUNTER(http_stats, starved, COUNTER_TOTAL, "weir_memory_starved_total",
+	    "Times that a worker came to hold more than max_memory."),
 	COUNTER_END
 };
 
@@ -63,6 +67,7 @@ server_new(struct net *n, struct http_stats *stats,
 	s->generation = generation_ref(g);
 	s->stats = stats;
 	s->max_conns = UINT32_MAX;
+	s->max_conns_by = "nothing";
 	list_init(&s->conns);
 	list_init(&s->fresh);
 	for (unsigned i = 0; i < module_count; i++) {
@@ -173,7 +178,7 @@ server_drain(struct server *s, uint64_t within_ms, void (*drained)(void *arg),
 #define SHED_LOOKS 64
 
 static bool
-server_shed_idle(struct server *s)
+server_shed_idle(struct server *s, enum close_reason why)
 {
 	struct list *first = s->conns.next;
 	struct client *victim = NULL;
@@ -192,13 +197,13 @@ server_shed_idle(struct server *s)
 		if (s->conns.next == first)
 			break;
 	}
-	return victim != NULL && client_ops(victim)->shed(victim);
+	return victim != NULL && client_ops(victim)->shed(victim, why);
 }
 
 /* Who has never asked for anything goes first, however long the others are
  * idle: or those who only connect could drive away those who are served. */
 bool
-server_shed(struct server *s)
+server_shed(struct server *s, enum close_reason why)
 {
 	while (!list_is_empty(&s->fresh)) {
 		struct list *link = list_pop_front(&s->fresh);
@@ -206,10 +211,10 @@ server_shed(struct server *s)
 
 		/* Not to be met again before it is gone. */
 		list_push_back(&s->conns, link);
-		if (client_ops(c)->shed(c))
+		if (client_ops(c)->shed(c, why))
 			return true;
 	}
-	return server_shed_idle(s);
+	return server_shed_idle(s, why);
 }
 
 void

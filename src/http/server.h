@@ -21,6 +21,8 @@ struct http_stats {
 	uint64_t refused[REFUSAL_COUNT];
 	uint64_t reported[REFUSAL_COUNT]; /* only: see policy.h */
 	uint64_t cut;       /* ended before the response was complete */
+	uint64_t memory;    /* gauge: bytes; 0 while nobody looks */
+	uint64_t starved;   /* times that it passed max_memory */
 };
 extern const struct counter_set http_counters;
 
@@ -35,6 +37,8 @@ struct server {
 	struct list conns;  /* struct client's link */
 	struct list fresh;  /* likewise, before the first whole request */
 	unsigned n_conns, max_conns;
+	const char *max_conns_by; /* what allows for no more, for the log */
+	bool is_starved; /* of memory: no new requests */
 	bool draining;
 	struct timer drain_timer;
 	uint64_t drain_until, drain_within; /* clock_ms; ms */
@@ -62,10 +66,9 @@ bool server_listen(struct server *s, struct endpoint **eps, size_t n,
  */
 void server_drain(struct server *s, uint64_t within_ms,
     void (*drained)(void *arg), void *arg);
-/* Makes room for another connection by closing one that has no request: of
- * those that never had one the oldest, else one that is idle for long. False:
- * there is none. */
-bool server_shed(struct server *s);
+/* Makes room by closing a connection that has no request: of those that never
+ * had one the oldest, else one that is idle for long. False: there is none. */
+bool server_shed(struct server *s, enum close_reason why);
 /* Closes what is still there (shutdown_timeout is over). */
 void server_cut(struct server *s);
 

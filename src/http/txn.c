@@ -126,6 +126,8 @@ txn_answer(struct txn *t, int status)
 	if (status == 405)
 		txn_reply_field(t, FIELD_ALLOW,
 		    STR("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
+	if (status == 503)
+		txn_reply_field(t, FIELD_RETRY_AFTER, STR(RETRY_AFTER));
 	txn_follow(t, t->site->plan, t->site->plan->response_at);
 }
 
@@ -211,6 +213,11 @@ txn_begin(struct txn *t)
 	const struct http_conf *http;
 
 	t->server->stats->requests++;
+	if (t->server->is_starved) {
+		t->res.close = true;
+		txn_reject(t, REFUSAL_LOW_MEMORY);
+		return;
+	}
 	if (t->site == NULL) {
 		txn_reject(t, REFUSAL_NO_SITE);
 		return;

@@ -863,8 +863,7 @@ conn_start_dial(struct conn *c, const struct addr *to, struct err *e)
 {
 	int fd, on = 1;
 
-	fd = socket(to->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK |
-	    SOCK_CLOEXEC, 0);
+	fd = net_dial_socket(c->net, to->sa.sa_family);
 	if (fd < 0)
 		return err_sys(e, "cannot make a socket");
 	c->io.fd = fd;

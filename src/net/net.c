@@ -1,13 +1,17 @@
 /*
  * What a process has of the network: scratch pages, leased pages, leftovers,
- * and the tables of reasons and counters. Knows no socket.
+ * and the tables of reasons and counters. Knows no socket but
+ * one that is just made.
  */
 #include "net/net.h"
 
 #include "base/arena.h"
 #include "base/panic.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 /* Pages kept for the next lease, rather than given back to malloc: 1 MiB. */
 #define FREE_PAGES 64
@@ -106,6 +110,19 @@ net_end(struct net *n)
 	mem_free(n->out);
 	mem_free(n->tls);
 	mem_free(n);
+}
+
+int
+net_dial_socket(const struct net *n, int family)
+{
+	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	/* The lowest number that was free tells how many are in use. */
+	if (n->dial_below == 0 || fd < n->dial_below)
+		return fd;
+	close(fd);
+	errno = EMFILE;
+	return -1;
 }
 
 /* A free page holds the address of the next one in its first bytes. */

@@ -33,7 +33,8 @@
 	CLOSE(BAD_REQUEST,   "bad_request",    "the request was refused as malformed") \
 	CLOSE(SHUTDOWN,      "shutdown",       "the worker is shutting down") \
 	CLOSE(ABORTED,       "aborted",        "the response could not be completed") \
-	CLOSE(OVERLOAD,      "overload",       "too many connections")
+	CLOSE(OVERLOAD,      "overload",       "too many connections") \
+	CLOSE(LOW_MEMORY,    "low_memory",     "the worker holds more than max_memory")
 
 enum close_reason {
 #define CLOSE(name, word, text) CLOSE_##name,
@@ -74,10 +75,13 @@ struct net {
 	struct task shake;
 	void *free_pages;
 	unsigned n_free_pages;
+	int dial_below; /* descriptors from here on are for accepting; 0: none */
 };
 
 struct net *net_new(struct loop *l, struct pool *p, struct net_stats *stats);
 void net_end(struct net *n);
+/* A socket to connect with; -1 with errno. */
+int net_dial_socket(const struct net *n, int family);
 
 /* NET_PAGE bytes; the owner gives it back with page_return. */
 char *page_lease(struct net *n);

@@ -9,9 +9,11 @@
 #include "base/panic.h"
 #include "event/signals.h"
 #include "http/log_file.h"
+#include "process/capacity.h"
 #include "process/cert_watch.h"
 #include "process/channel.h"
 #include "process/heartbeat.h"
+#include "process/memory_guard.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -20,9 +22,6 @@
 #include <unistd.h>
 
 #define POOL_QUEUE 1024 /* jobs that may wait for a thread */
-/* Descriptors that are not client connections: logs, channel, epoll, files,
- * upstream connections. Kept free so that what is accepted can be served. */
-#define FILES_RESERVED 256
 /* Idle connections are closed within this time of a drain at the latest. */
 #define DRAIN_WITHIN 10000 /* ms */
 
@@ -32,6 +31,7 @@ struct child {
 	struct pool *pool;
 	struct net *net;
 	struct server *server;
+	struct memory_guard memory;
 	struct signals *signals;
 	struct channel channel;
 	struct timer beat;
@@ -177,6 +177,19 @@ child_report(void *arg, int fd)
 		txn_report(c->server->current, fd);
 }
 
+static void
+child_set_capacity(struct child *c)
+{
+	uint64_t wanted = (uint64_t)c->setup->config->root->max_connections;
+	unsigned files = sandbox_raise_files(0);
+	unsigned most = capacity_connections(files, wanted);
+
+	c->net->dial_below = capacity_dial_below(files);
+	c->server->max_conns = most;
+	c->server->max_conns_by = most == wanted ? "max_connections" :
+	    "the limit of open files";
+}
+
 static bool
 child_open(struct child *c, struct err *e)
 {
@@ -184,7 +197,6 @@ child_open(struct child *c, struct err *e)
 	const struct child_setup *s = c->setup;
 	const struct config *config = s->config;
 	struct page_view view = pages_view(s->pages, s->slot);
-	unsigned files = sandbox_raise_files(0);
 
 	c->loop = loop_new(view.loop, e);
 	if (c->loop == NULL)
@@ -202,8 +214,7 @@ child_open(struct child *c, struct err *e)
 	c->net = net_new(c->loop, c->pool, view.net);
 	c->server = server_new(c->net, view.http, view.modules,
 	    config->generation);
-	c->server->max_conns = files > 2 * FILES_RESERVED ?
-	    files - FILES_RESERVED : files / 2;
+	child_set_capacity(c);
 	return true;
 }
 
@@ -220,7 +231,7 @@ child_confine(const struct child_setup *s, struct err *e)
 
 static int
 child_run(const struct child_setup *setup, const char *role,
-    bool (*listen)(struct child *c, struct err *e))
+    uint64_t max_memory, bool (*listen)(struct child *c, struct err *e))
 {
 	struct child c = {
 		.setup = setup,
@@ -236,15 +247,18 @@ child_run(const struct child_setup *setup, const char *role,
 	(void)prctl(PR_SET_NAME, role);
 	panic_add_reporter(child_report, &c);
 	pages_own(setup->pages, setup->slot);
-	if (!child_confine(setup, &e) || !child_open(&c, &e) ||
+	if (!memory_guard_open(&c.memory, max_memory, &e) ||
+	    !child_confine(setup, &e) || !child_open(&c, &e) ||
 	    !listen(&c, &e)) {
 		log_crit("cannot start: %s", e.text);
 		return 3;
 	}
 	channel_send(&c.channel, MESSAGE_READY, 0, NULL, 0, -1);
 	timer_start(c.loop, &c.beat, HEARTBEAT_EVERY);
+	memory_guard_start(&c.memory, c.server);
 	loop_run(c.loop);
 
+	memory_guard_end(&c.memory);
 	server_end(c.server);
 	loop_tick(c.loop, 0); /* the closing stage of what was cut */
 	pool_end(c.pool);
@@ -278,11 +292,12 @@ worker_main(const struct child_setup *setup)
 	char role[32];
 
 	snprintf(role, sizeof role, "worker %u", setup->index);
-	return child_run(setup, role, worker_listen);
+	return child_run(setup, role, setup->config->root->max_memory,
+	    worker_listen);
 }
 
 int
 scout_main(const struct child_setup *setup)
 {
-	return child_run(setup, "scout", scout_listen);
+	return child_run(setup, "scout", 0, scout_listen);
 }

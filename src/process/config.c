@@ -127,6 +127,27 @@ static const struct conf_field root_fields[] = {
 	KEY_INT(root_conf, threads, .dflt = "4", .min = "1", .max = "64",
 	    .doc = "Threads per worker for what would block its loop, such as "
 	           "cold reads from disk."),
+	KEY_INT(root_conf, max_connections, .dflt = "0", .max = "4000000",
+	    .doc = "Client connections per worker. Beyond that one without a "
+	           "request is closed for the one that comes: of those that "
+	           "never had one the oldest, else one that is idle for long; "
+	           "where all have one, the new one is answered 503 or, over "
+	           "TLS, closed. 0: as many as the limit of open files allows "
+	           "for, less 256 (or half of it, where it is under 512) for "
+	           "files and upstreams. The master raises that limit for a "
+	           "number that needs more, or warns where it may not "
+	           "(LimitNOFILE= in the unit)."),
+	KEY_SIZE(root_conf, max_memory, .dflt = "0", .max = "1024g",
+	    .doc = "How much memory of its own a worker may hold before it "
+	           "lets go; 0: any. It is what the kernel counts as resident "
+	           "less what is shared (RSS less files), looked at four times "
+	           "a second. Beyond it, new requests are answered 503 with "
+	           "Retry-After, and connections without a request are closed, "
+	           "in the order of max_connections, until it is an eighth "
+	           "below. Requests in hand go on, so leave room: with "
+	           "MemoryMax= of systemd, which ends what passes it, set that "
+	           "to the number of workers times a quarter more than this, "
+	           "and 64m for the others."),
 	KEY_BOOL(root_conf, sandbox, .dflt = "on",
 	    .doc = "Whether the kernel confines workers and the scout to what "
 	           "they need: no new programs and few system calls (seccomp), "

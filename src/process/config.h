@@ -21,6 +21,8 @@ struct root_conf {
 	char *user, *group;
 	int64_t workers; /* 0: one per CPU */
 	int64_t threads;
+	int64_t max_connections; /* of clients, per worker; 0: what fits */
+	uint64_t max_memory;     /* bytes, per worker; 0: no limit */
 	bool sandbox;
 	char *pid_file; /* NULL: none */
 	uint64_t shutdown_timeout; /* ms */

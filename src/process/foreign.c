@@ -21,7 +21,7 @@
 const struct conf_foreign foreign_words[] = {
 	/* nginx */
 	{"worker_processes", NULL, "write workers: auto"},
-	{"worker_connections", NULL, "it has no limit but that of open files"},
+	{"worker_connections", NULL, "write max_connections: 10000"},
 	{"events", NULL, "nothing needs to be said about them"},
 	{"pid", NULL, "write pid_file: PATH"},
 	{"server", "configuration", SITES},

@@ -19,6 +19,7 @@
 #include "event/signals.h"
 #include "http/log_file.h"
 #include "process/admin.h"
+#include "process/capacity.h"
 #include "process/cert_watch.h"
 #include "process/error_log.h"
 #include "process/family.h"
@@ -129,6 +130,22 @@ fail:
 	return false;
 }
 
+/* Children inherit what they may not do themselves. */
+static void
+master_raise_files(const struct root_conf *root)
+{
+	uint64_t wanted = (uint64_t)root->max_connections;
+	unsigned files;
+
+	if (wanted == 0 || capacity_raise(wanted, &files))
+		return;
+	log_warn("max_connections: %llu connections need %llu open files in "
+	    "each worker and the limit is %u: %u are taken; raise "
+	    "LimitNOFILE= or ulimit -n", (unsigned long long)wanted,
+	    (unsigned long long)capacity_files(wanted), files,
+	    capacity_connections(files, wanted));
+}
+
 static bool
 master_open(struct master *m, struct config *c, struct identity *id,
     struct err *e)
@@ -142,6 +159,7 @@ master_open(struct master *m, struct config *c, struct identity *id,
 		return false;
 	}
 	upstreams_resolve(c->generation);
+	master_raise_files(c->root);
 	return true;
 }
 

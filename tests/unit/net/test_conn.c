@@ -506,6 +506,26 @@ a_dial_that_cannot_begin_says_why(void **state)
 	assert_int_equal(o.ready + o.closed, 0);
 }
 
+static void
+a_dial_leaves_the_last_descriptors_to_those_who_come(void **state)
+{
+	struct world *w = *state;
+	struct addr a = addr_of("127.0.0.1:1");
+	struct owner o;
+	struct err e;
+	int next = dup(0);
+
+	close(next);
+	w->net->dial_below = next;
+	assert_false(conn_dial(&o.conn, w->net, &a, NULL, NULL, &ops, &e));
+	assert_string_equal(e.text,
+	    "cannot make a socket: too many open files");
+	assert_int_equal(w->stats.dial_failed, 1);
+	/* And it has not kept one. */
+	assert_int_equal(dup(0), next);
+	close(next);
+}
+
 int
 main(void)
 {
@@ -532,7 +552,8 @@ main(void)
 		TEST(a_dial_ends_in_a_connection),
 		TEST(a_refused_dial_is_told_and_closed_by_its_owner),
 		TEST(a_unix_socket_is_dialled),
-		TEST(a_dial_that_cannot_begin_says_why)
+		TEST(a_dial_that_cannot_begin_says_why),
+		TEST(a_dial_leaves_the_last_descriptors_to_those_who_come)
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
