@@ -6,6 +6,7 @@
 #define HTTP_CLIENT_H
 
 #include "http/server.h"
+#include "http/site.h"
 
 struct client;
 
@@ -31,6 +32,8 @@ struct client {
 	struct list link; /* server.fresh, then server.conns */
 	uint32_t magic;      /* the protocol's */
 	uint32_t idle_since; /* clock_ms, as much of it as fits */
+	uint32_t entry;      /* of server.clients; 0: not counted */
+	uint32_t held;       /* bytes, as far as server.clients knows */
 };
 
 static inline struct client *
@@ -56,6 +59,25 @@ client_ops(const struct client *c)
 void client_open(struct client *c, struct server *s, struct endpoint *ep,
     int fd, const struct peer *peer, const struct http_conf *conf,
     const struct client_ops *ops);
+/* Once it is known who the client is, if that was not so from the begin: counts
+ * it. False: it has too much already, and is closing. */
+bool client_meet(struct client *c, const struct http_conf *conf);
+enum refusal client_judge(struct client *c, size_t bytes,
+    const struct http_conf *conf);
+
+/* It holds BYTES now, besides what every connection does. What is answered is
+ * what that is too much for; REFUSAL_NONE: nothing. */
+static inline enum refusal
+client_hold(struct client *c, size_t bytes, const struct http_conf *conf)
+{
+	/* Asked several times in a request, and nearly always so. */
+	if (c->entry == 0 && bytes <= conf->max_memory_per_connection)
+		return REFUSAL_NONE;
+	return client_judge(c, bytes, conf);
+}
+
+/* Counts and reports a refusal for which there is no request to name. */
+void client_note_refusal(struct client *c, enum refusal why);
 /* It has had a whole request: it is nobody who only connects. */
 void client_settle(struct client *c);
 /* For its closed callback: the server forgets it. */

@@ -16,9 +16,6 @@
 #include "http/request.h"
 #include "http/site_index.h"
 
-/* Requests that one connection may have answered in a row before others get
- * their turn. */
-#define H1_TURNS 32
 /* Reads that are thrown away in a row, likewise: 1 MiB. */
 #define H1_DISCARDS 16
 /* Bytes of empty lines before a request (RFC 9112 section 2.2): two of them,
@@ -268,6 +265,15 @@ h1_refuse_large(struct h1 *h, const char *p, size_t n)
 	h1_refuse(h, t, why);
 }
 
+/* Of a head that is not complete. */
+static void
+h1_refuse_part(struct h1 *h, enum refusal why)
+{
+	size_t n = leftover_len(&h->in) < 256 ? leftover_len(&h->in) : 256;
+
+	h1_refuse(h, h1_new_exchange(h, h->in.p + h->in.at, n), why);
+}
+
 /* Looks for a head in P..P+N. True: a transaction was begun. */
 static bool
 h1_find_head(struct h1 *h, const char *p, size_t n, bool is_leftover)
@@ -282,7 +288,7 @@ h1_find_head(struct h1 *h, const char *p, size_t n, bool is_leftover)
 
 	if (blank > 0 && is_leftover)
 		leftover_take(h->conn.net, &h->in, blank);
-	h->blank += (uint8_t)blank;
+	h->blank = (h->blank + blank) & 7; /* at most H1_BLANK */
 	p += blank;
 	n -= blank;
 	if (n == 0)
@@ -299,7 +305,8 @@ h1_find_head(struct h1 *h, const char *p, size_t n, bool is_leftover)
 		return true;
 	}
 
-	h->scanned = (uint32_t)scanned;
+	ASSERT(scanned <= UINT16_MAX);
+	h->scanned = (uint16_t)scanned;
 	if (!is_leftover)
 		leftover_put(h->conn.net, &h->in, p, n);
 	if (h->state == H1_IDLE) {
@@ -501,14 +508,53 @@ h1_set_deadline(struct h1 *h)
 	conn_set_deadline(&h->conn, 0);
 }
 
+static size_t
+h1_memory(const struct h1 *h)
+{
+	return (size_t)h->in.cap + h->out.cap +
+	    (h->x != NULL ? arena_size(h->x->txn->arena) : 0);
+}
+
+/* What is held while others have their turn is what counts: within a callback
+ * more is, but never of two connections. False: it was cut. */
+static bool
+h1_limit_memory(struct h1 *h)
+{
+	enum refusal why = client_hold(&h->client, h1_memory(h), h1_conf(h));
+
+	if (why == REFUSAL_NONE)
+		return true;
+	if (h->state == H1_HEAD) {
+		h1_refuse_part(h, why);
+		loop_next(h->conn.net->loop, &h->work);
+		return true;
+	}
+	if (h->x != NULL)
+		txn_note_refusal(h->x->txn, why);
+	else
+		client_note_refusal(&h->client, why);
+	h1_abort(h, CLOSE_CLIENT_LIMIT);
+	return false;
+}
+
+/* Whether others are to go first: it had its share, and has more to ask. */
+static bool
+h1_has_had_its_turn(const struct h1 *h, uint32_t requests)
+{
+	return h->state == H1_IDLE &&
+	    h->requests - requests >= h1_conf(h)->max_pipelined &&
+	    (leftover_len(&h->in) > 0 || h->conn.can_read);
+}
+
 static void
 h1_work(struct h1 *h)
 {
-	unsigned turns = 0;
+	uint32_t requests = h->requests;
 
 	while (!h->conn.closing && h1_turn(h)) {
-		if (++turns < H1_TURNS)
+		if (!h1_has_had_its_turn(h, requests))
 			continue;
+		h->client.server->stats->pipeline_pauses++;
 		loop_next(h->conn.net->loop, &h->work);
 		break;
 	}
@@ -518,7 +564,8 @@ h1_work(struct h1 *h)
 		h1_abort(h, CLOSE_RESET);
 		return;
 	}
-	h1_set_deadline(h);
+	if (h1_limit_memory(h))
+		h1_set_deadline(h);
 }
 
 static void
@@ -552,6 +599,9 @@ h1_on_ready(struct conn *c)
 {
 	struct h1 *h = h1_of(c);
 
+	/* A PROXY header has said who it is. */
+	if (h->is_fresh && c->via != NULL && !client_meet(&h->client, h->conf))
+		return;
 	if (h->state == H1_BUSY) {
 		if (h1_client_left(h)) {
 			h->x->txn->reason = "client_left";
@@ -572,7 +622,6 @@ h1_on_timeout(struct conn *c)
 	struct h1 *h = h1_of(c);
 	bool send_stalled = h1_is_sending(h);
 	enum refusal why;
-	struct txn *t;
 
 	switch ((enum h1_state)h->state) {
 	case H1_IDLE:
@@ -584,9 +633,7 @@ h1_on_timeout(struct conn *c)
 			conn_close(c, CLOSE_IDLE);
 			return;
 		}
-		t = h1_new_exchange(h, h->in.p + h->in.at,
-		    leftover_len(&h->in) < 256 ? leftover_len(&h->in) : 256);
-		h1_refuse(h, t, REFUSAL_HEADER_TIMEOUT);
+		h1_refuse_part(h, REFUSAL_HEADER_TIMEOUT);
 		h1_work(h);
 		return;
 	case H1_BUSY:

@@ -76,12 +76,12 @@ struct h1 {
 		struct client client;
 	};
 	uint8_t state;          /* enum h1_state */
-	uint8_t blank;          /* bytes of empty lines before a head */
 	bool body_waiting : 1;  /* the body flow owes a wake */
 	bool sending : 1;       /* the deadline is for the client to read */
 	bool is_fresh : 1;      /* it never had a whole request */
+	unsigned blank : 3;     /* bytes of empty lines before a head */
+	uint16_t scanned;       /* of the head in `in` */
 	uint32_t requests;
-	uint32_t scanned;       /* of the head in `in` */
 	const struct http_conf *conf; /* see h1_conf */
 	struct h1_exchange *x;
 	struct leftover in, out;

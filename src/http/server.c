@@ -50,6 +50,10 @@ static const struct counter_row http_rows[] = {
 	    "Memory that workers hold, where max_memory is set."),
 	COUNTER(http_stats, starved, COUNTER_TOTAL, "weir_memory_starved_total",
 	    "Times that a worker came to hold more than max_memory."),
+	COUNTER(http_stats, pipeline_pauses, COUNTER_TOTAL,
+	    "weir_http_pipeline_pauses_total",
+	    "Times that a connection had max_pipelined requests answered in a "
+	    "row and others got their turn."),
 	COUNTER_END
 };
 

@@ -7,6 +7,7 @@
 #define HTTP_SERVER_H
 
 #include "base/list.h"
+#include "http/client_table.h"
 #include "http/generation.h"
 #include "http/refusal.h"
 #include "net/net.h"
@@ -23,6 +24,7 @@ struct http_stats {
 	uint64_t cut;       /* ended before the response was complete */
 	uint64_t memory;    /* gauge: bytes; 0 while nobody looks */
 	uint64_t starved;   /* times that it passed max_memory */
+	uint64_t pipeline_pauses;
 };
 extern const struct counter_set http_counters;
 
@@ -38,6 +40,7 @@ struct server {
 	struct list fresh;  /* likewise, before the first whole request */
 	unsigned n_conns, max_conns;
 	const char *max_conns_by; /* what allows for no more, for the log */
+	struct client_table clients; /* those whose limits are set */
 	bool is_starved; /* of memory: no new requests */
 	bool draining;
 	struct timer drain_timer;

@@ -80,6 +80,37 @@ static const struct conf_field http_fields[] = {
 	    .doc = "How many bytes of chunk extensions the body of a request "
 	    "may have in all; they are checked and thrown away. Beyond that: "
 	    "400."),
+	KEY_INT(http_conf, max_pipelined, .dflt = "16", .min = "1",
+	    .max = "1000",
+	    .doc = "How many requests that a client sends without waiting for "
+	    "the answers are answered in a row, before other connections get "
+	    "their turn. Nothing is refused: what was not read yet (all but "
+	    "64 KiB) waits in the kernel, and so does the client."),
+	KEY_INT(http_conf, max_connections_per_client, .dflt = "0",
+	    .max = "1000000",
+	    .doc = "How many connections a client may have to a worker; 0: "
+	    "any. A client is an IPv4 address or the first 64 bits of an IPv6 "
+	    "address; nobody counts who comes by a unix socket or is in the "
+	    "listener's `trusted`. Connections to all addresses where this or "
+	    "max_memory_per_client is set are counted together. Beyond that "
+	    "the new one is answered 429 or, over TLS, closed. Each worker "
+	    "counts for itself: with `steer: balanced` a client may come to "
+	    "as many as there are workers, times this; with `steer: client` "
+	    "it is exact."),
+	KEY_SIZE(http_conf, max_memory_per_client, .dflt = "0",
+	    .max = "64g",
+	    .doc = "How much memory all connections of a client to a worker "
+	    "may hold, 14 KiB for each with TLS included; 0: any. Beyond that "
+	    "a new one is answered 503 or, over TLS, closed, and so is one "
+	    "that grows, or cut where it has a request. Who a client is, and "
+	    "what workers count, is as for max_connections_per_client."),
+	KEY_SIZE(http_conf, max_memory_per_connection, .dflt = "1m",
+	    .max = "1g",
+	    .doc = "How much memory a connection may hold between two steps: "
+	    "what it sent or is to be sent and cannot go on yet, and all that "
+	    "belongs to its request; 0: any. What waits at an upstream and "
+	    "TLS are not counted. Beyond that it is cut or, where the head of "
+	    "a request is not complete, answered 503."),
 	/* Whatever we make of %2F, some backend makes the other thing of it,
 	 * and then rules for paths hold for one of the two readings only. */
 	KEY_CHOICE(http_conf, encoded_slash, encoded_slashes,
@@ -113,8 +144,9 @@ static const struct conf_field http_fields[] = {
 	    "the time-outs. A head still has at most 60k, 1000 fields and a "
 	    "target of 60k, a body 1m of chunk extensions; fields with an "
 	    "underscore are dropped; a body may be of any size, and has "
-	    "body_timeout between two pieces. For a head the mode of the first "
-	    "site of the address holds."),
+	    "body_timeout between two pieces; who has more connections or "
+	    "memory than a client may is left alone. For a head the mode "
+	    "of the first site of the address holds."),
 	KEY_LIST(http_conf, log_only, conf_type_policy,
 	    .doc = "Reasons that are only reported while the others are "
 	    "enforced, as all of them are with mode: log.",
@@ -228,8 +260,9 @@ static const struct conf_field site_fields[] = {
 	KEY_BLOCK(site_conf, http, struct http_conf, http_schema,
 	    .doc = "Protocol limits and timeouts over the top's. What is "
 	    "needed before the host is known (header_timeout, "
-	    "max_header_size, max_headers, max_target_size, bare_lf) is that "
-	    "of the address's default site, or else of its first."),
+	    "max_header_size, max_headers, max_target_size, bare_lf, "
+	    "max_connections_per_client) is that of the address's default "
+	    "site, or else of its first."),
 	KEY_BLOCKS(site_conf, routes, route_schema,
 	    .flags = CONF_REQUIRED | CONF_LOCAL,
 	    .doc = "What is done with requests: the first route that fits is "

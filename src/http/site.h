@@ -28,6 +28,10 @@ struct http_conf {
 	uint64_t max_header_size, max_body_size, max_target_size; /* bytes */
 	int64_t max_headers;
 	uint64_t max_chunk_extensions; /* bytes */
+	int64_t max_pipelined;
+	int64_t max_connections_per_client;  /* 0: any */
+	uint64_t max_memory_per_client;      /* bytes; 0: any */
+	uint64_t max_memory_per_connection;  /* bytes; 0: any */
 	uint64_t min_rate;       /* bytes a second; 0: none */
 	uint64_t min_rate_grace; /* ms */
 	int encoded_slash; /* enum encoded_slash */

@@ -34,7 +34,8 @@
 	CLOSE(SHUTDOWN,      "shutdown",       "the worker is shutting down") \
 	CLOSE(ABORTED,       "aborted",        "the response could not be completed") \
 	CLOSE(OVERLOAD,      "overload",       "too many connections") \
-	CLOSE(LOW_MEMORY,    "low_memory",     "the worker holds more than max_memory")
+	CLOSE(LOW_MEMORY,    "low_memory",     "the worker holds more than max_memory") \
+	CLOSE(CLIENT_LIMIT,  "client_limit",   "the client holds more than it may")
 
 enum close_reason {
 #define CLOSE(name, word, text) CLOSE_##name,
