@@ -225,7 +225,10 @@ a_refused_server_gives_way_to_the_next(void **state)
 	servers[0].addrs[0].in.sin_port = htons(port);
 	two.servers = servers;
 	two.n_servers = 2;
-	/* The group is looked up by index: put ours in its place. */
+	/* The group is looked up by index: put ours in its place, after the
+	 * end of those who still count the old one's servers. */
+	backends_end(w->all);
+	w->all = NULL;
 	*w->group = two;
 	world_use(w, w->group);
 	for (int i = 0; i < 2; i++) {
