@@ -81,6 +81,11 @@ endif
 # ---- the daemon ------------------------------------------------------------
 
 SOURCES := $(wildcard src/*/*.c)
+# HTTP/2 is left out where nghttp2 is not there.
+ifeq ($(filter -lnghttp2,$(LIBS)),)
+SOURCES := $(filter-out $(shell grep -l '"http/h2_\(conn\|head\)\.h"' \
+	$(SOURCES)),$(SOURCES))
+endif
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
 MAIN := $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/main.c))
 

@@ -70,7 +70,7 @@ print_versions(void)
 	       "HTTP/2: %s\n",
 	    WEIR_VERSION, COMPILER, __VERSION__, WEIR_CONFIGURE,
 	    WEIR_CONFIG_FILE, OpenSSL_version(OPENSSL_VERSION), pcre, major,
-	    minor, patch, "not part of this version");
+	    minor, patch, WEIR_HTTP2 ? "nghttp2 " WEIR_NGHTTP2 : "left out");
 }
 
 static void

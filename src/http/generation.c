@@ -219,6 +219,7 @@ compile_site_tls(struct compile *c, struct site *site,
 	for (CONF_EACH(struct host_pattern, h, &conf->hosts))
 		hosts[n++] = h->written;
 	site->tls = tls_context_new(c->load, conf->tls, hosts, n,
+	    conf->http->http2->enabled ? STR("\x02h2\x08http/1.1") :
 	    STR("\x08http/1.1"));
 	if (site->tls != NULL)
 		compile_lint_covers(c, site->tls, &conf->hosts);

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/panic.h"
 #include "http/h1_conn.h"
+#include "http/h2.h"
 #include "http/policy.h"
 #include "http/request.h"
 #include "http/site_index.h"
@@ -594,6 +595,51 @@ h1_client_left(const struct h1 *h)
 	    t->upstream != NULL && !t->res.upgraded && h->x->body.ended;
 }
 
+/* What is left over may be what FIRST points into. */
+static void
+h1_become_h2(struct h1 *h, struct str first)
+{
+	struct net *net = h->conn.net;
+	struct leftover in = h->in;
+
+	task_cancel(&h->work);
+	h2_take_over(&h->client, first);
+	leftover_free(net, &in);
+}
+
+/* In clear text it shows by the first bytes, which may come one by one. True:
+ * there are not enough of them, or H is no HTTP/1 any more. */
+static bool
+h1_meets_preface(struct h1 *h)
+{
+	struct str preface = H2_PREFACE, first;
+	size_t n;
+
+	if (!h->conn.can_read || conn_read(&h->conn, h->conn.net->in,
+	        NET_PAGE, &n) != CONN_OK)
+		return false;
+	leftover_put(h->conn.net, &h->in, h->conn.net->in, n);
+	first = str_of(h->in.p + h->in.at, leftover_len(&h->in));
+	if (!str_has_prefix(preface, str_slice(first, 0, preface.n)))
+		return false;
+	if (first.n >= preface.n)
+		h1_become_h2(h, first);
+	return true;
+}
+
+static bool
+h1_is_another_protocol(struct h1 *h)
+{
+	if (!WEIR_HTTP2 || h->state != H1_IDLE)
+		return false;
+	if (h->conn.tls == NULL)
+		return h->conn.endpoint->conf->h2c && h1_meets_preface(h);
+	if (!str_eq(conn_alpn(&h->conn), STR("h2")))
+		return false;
+	h1_become_h2(h, STR(""));
+	return true;
+}
+
 static void
 h1_on_ready(struct conn *c)
 {
@@ -601,6 +647,8 @@ h1_on_ready(struct conn *c)
 
 	/* A PROXY header has said who it is. */
 	if (h->is_fresh && c->via != NULL && !client_meet(&h->client, h->conf))
+		return;
+	if (UNLIKELY(h->is_fresh) && h1_is_another_protocol(h))
 		return;
 	if (h->state == H1_BUSY) {
 		if (h1_client_left(h)) {

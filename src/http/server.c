@@ -54,6 +54,21 @@ static const struct counter_row http_rows[] = {
 	    "weir_http_pipeline_pauses_total",
 	    "Times that a connection had max_pipelined requests answered in a "
 	    "row and others got their turn."),
+	COUNTER(http_stats, h2_connections, COUNTER_TOTAL,
+	    "weir_http2_connections_total",
+	    "Client connections that spoke HTTP/2."),
+#define ABUSE(name, setting, word, text) \
+	COUNTER_LABEL(http_stats, h2_events[H2_ABUSE_##name], COUNTER_TOTAL, \
+	    "weir_http2_events_total", "kind=\"" word "\"", \
+	    "What clients of HTTP/2 did that is held against them."),
+#include "http/h2_abuse.def"
+#undef ABUSE
+#define ABUSE(name, setting, word, text) \
+	COUNTER_LABEL(http_stats, h2_abuses[H2_ABUSE_##name], COUNTER_TOTAL, \
+	    "weir_http2_abuses_total", "kind=\"" word "\"", \
+	    "HTTP/2 connections that were closed for doing too much of it."),
+#include "http/h2_abuse.def"
+#undef ABUSE
 	COUNTER_END
 };
 

@@ -9,6 +9,7 @@
 #include "base/list.h"
 #include "http/client_table.h"
 #include "http/generation.h"
+#include "http/h2_score.h"
 #include "http/refusal.h"
 #include "net/net.h"
 
@@ -25,6 +26,9 @@ struct http_stats {
 	uint64_t memory;    /* gauge: bytes; 0 while nobody looks */
 	uint64_t starved;   /* times that it passed max_memory */
 	uint64_t pipeline_pauses;
+	uint64_t h2_connections;
+	uint64_t h2_events[H2_ABUSE_COUNT]; /* noted */
+	uint64_t h2_abuses[H2_ABUSE_COUNT]; /* too many: closed */
 };
 extern const struct counter_set http_counters;
 

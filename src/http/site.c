@@ -134,6 +134,11 @@ static const struct conf_field http_fields[] = {
 	    "concerns the connection; refuse answers 400."),
 	KEY_BOOL(http_conf, server_tokens, .dflt = "off",
 	    .doc = "Whether responses made here have a Server field."),
+	KEY_BLOCK(http_conf, http2, struct h2_conf, h2_schema,
+	    .flags = CONF_ALWAYS,
+	    .doc = "HTTP/2: on, off, or its settings. What concerns a whole "
+	    "connection is that of the address's default site, or else of its "
+	    "first."),
 	KEY_CHOICE(http_conf, mode, policy_modes, .dflt = "enforce",
 	    .doc = "Whether limits are enforced: log lets a request pass that "
 	    "is over one, says in the error log (as a notice) that it would be "

@@ -8,6 +8,7 @@
 
 #include "base/map.h"
 #include "conf/load.h"
+#include "http/h2_conf.h"
 #include "http/route.h"
 #include "net/listener.h"
 #include "net/tls.h"
@@ -38,6 +39,7 @@ struct http_conf {
 	int bare_lf;       /* enum bare_lf */
 	int underscores;   /* enum underscores */
 	bool server_tokens; /* a Server field in responses */
+	struct h2_conf *http2; /* never NULL */
 	int mode;           /* enum policy_mode */
 	struct conf_list log_only; /* int, enum refusal */
 };

@@ -35,6 +35,10 @@ static const struct conf_field listen_fields[] = {
 	KEY_BOOL(listen_conf, reuse, .dflt = "on",
 	    .doc = "Every worker has a socket and a queue of its own "
 	    "(SO_REUSEPORT); off: all accept from one."),
+	KEY_BOOL(listen_conf, h2c, .dflt = "off",
+	    .doc = "Whether clients may speak HTTP/2 here in clear text, "
+	    "beside HTTP/1: those that begin with it, by prior knowledge. Over "
+	    "TLS it is chosen in the handshake: http, http2."),
 	KEY_BOOL(listen_conf, proxy_protocol, .dflt = "off",
 	    .doc = "Connections begin with a header of the PROXY protocol, "
 	    "version 1 or 2, also before TLS: the client is whom it names. "

@@ -13,6 +13,7 @@ struct listen_conf {
 	int64_t backlog;
 	int steer; /* enum listen_steer */
 	bool reuse; /* off: one socket that all workers accept from */
+	bool h2c;   /* HTTP/2 in clear text, by prior knowledge */
 	bool proxy_protocol; /* a PROXY header comes first */
 	struct conf_list trusted; /* struct cidr: proxies before us */
 };

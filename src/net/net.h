@@ -35,7 +35,9 @@
 	CLOSE(ABORTED,       "aborted",        "the response could not be completed") \
 	CLOSE(OVERLOAD,      "overload",       "too many connections") \
 	CLOSE(LOW_MEMORY,    "low_memory",     "the worker holds more than max_memory") \
-	CLOSE(CLIENT_LIMIT,  "client_limit",   "the client holds more than it may")
+	CLOSE(CLIENT_LIMIT,  "client_limit",   "the client holds more than it may") \
+	CLOSE(PROTOCOL,      "protocol_error", "the peer broke the protocol") \
+	CLOSE(ABUSE,         "abuse",          "the client did what only costs")
 
 enum close_reason {
 #define CLOSE(name, word, text) CLOSE_##name,

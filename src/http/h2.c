@@ -1,0 +1,539 @@
+/*
+ * The HTTP/2 server side of a connection: reads into nghttp2, has its streams
+ * do what can be done, sends what came of it, and decides when it is over.
+ * h2_work is its only driver: whatever happens ends there, once in a tick.
+ *
+ * Owned by its connection; no stream outlives it.
+ */
+#include "http/h2_conn.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/panic.h"
+#include "http/h1_conn.h"
+#include "http/site_index.h"
+
+#include <nghttp2/nghttp2.h>
+
+/* Reads in a row before others get their turn: 1 MiB. */
+#define READS 16
+/* Rounds of streams and sending, likewise. */
+#define ROUNDS 8
+/* Frames that wait to be sent: with more, nothing more is read. */
+#define QUEUE_MAX 1024
+/* Between the two steps of GOAWAY: what the client sent before it saw the
+ * first is still answered. */
+#define GOODBYE_GRACE 1000 /* ms */
+
+/* It is made in the memory of a connection that spoke HTTP/1 till now, which
+ * has to stay small: idle ones are nothing else. */
+_Static_assert(sizeof(struct h2) <= sizeof(struct h1),
+    "struct h2 has to fit where struct h1 was");
+
+const struct http_conf *
+h2_conf(const struct h2 *h)
+{
+	return site_index_first(h->conn.endpoint->owner)->http;
+}
+
+static struct h2 *
+h2_of(struct conn *c)
+{
+	struct h2 *h = (struct h2 *)c;
+
+	OBJ_CHECK(&h->client, H2_MAGIC);
+	return h;
+}
+
+void
+h2_wake(struct h2 *h)
+{
+	if (!h->is_working && !h->lingers && !h->conn.closing)
+		loop_defer(h->conn.net->loop, &h->work);
+}
+
+void
+h2_do(struct h2_stream *s)
+{
+	if (!list_is_linked(&s->todo))
+		list_push_back(&s->h2->todo, &s->todo);
+	h2_wake(s->h2);
+}
+
+void
+h2_settle_window(struct h2 *h)
+{
+	struct h2_more *m = h->more;
+	size_t max = (size_t)h2_conf(h)->http2->max_window;
+	size_t keep = m->held > max ? m->held - max : 0;
+
+	/* One body that nobody takes must not hold up the others: only beyond
+	 * that much is the connection's window kept back. */
+	if (m->owed <= keep)
+		return;
+	nghttp2_session_consume_connection(h->session, m->owed - keep);
+	m->owed = keep;
+	h2_wake(h);
+}
+
+/* ---- ends -------------------------------------------------------------- */
+
+void
+h2_terminate(struct h2 *h, uint32_t error_code, enum close_reason why)
+{
+	if (h->why == CLOSE_DONE)
+		h->why = (uint8_t)why;
+	nghttp2_session_terminate_session(h->session, error_code);
+	h2_wake(h);
+}
+
+void
+h2_blame(struct h2 *h, enum h2_abuse a)
+{
+	static struct log_limit limits[H2_ABUSE_COUNT];
+
+	h->client.server->stats->h2_events[a]++;
+	if (h2_score_add(&h->more->score, h2_conf(h)->http2, a) ||
+	    h->why != CLOSE_DONE)
+		return;
+	limits[a].burst = 10;
+	log_limited(&limits[a], LOG_INFO,
+	    "an HTTP/2 connection is closed: %s (%s)", h2_abuse_text(a),
+	    h2_abuse_word(a));
+	h->client.server->stats->h2_abuses[a]++;
+	h2_terminate(h, NGHTTP2_ENHANCE_YOUR_CALM, CLOSE_ABUSE);
+}
+
+static void
+h2_end_streams(struct h2 *h, enum close_reason why)
+{
+	LIST_EACH(link, &h->more->streams)
+		h2_stream_end(LIST_ITEM(link, struct h2_stream, link), why);
+}
+
+/* The last words have left, or never will: whoever still sends gets to read
+ * them only if what comes is read, too. */
+static void
+h2_linger(struct h2 *h)
+{
+	enum close_reason why = h->why != CLOSE_DONE ?
+	    (enum close_reason)h->why : CLOSE_SHUTDOWN;
+
+	h->lingers = true;
+	h2_end_streams(h, why);
+	conn_shutdown(&h->conn);
+	conn_set_deadline(&h->conn, h2_conf(h)->lingering_timeout);
+}
+
+/* GOAWAY, as far as it goes at once, and the end. */
+static void
+h2_close(struct h2 *h, enum close_reason why)
+{
+	h->is_working = true;
+	nghttp2_session_terminate_session(h->session, NGHTTP2_NO_ERROR);
+	(void)h2_send(h);
+	conn_close(&h->conn, why);
+}
+
+/* Two steps (RFC 9113 section 6.8): a notice, by which the client begins no
+ * more, and when what it had begun till then is here, the last number. */
+static void
+h2_say_goodbye(struct h2 *h)
+{
+	uint64_t now = clock_ms();
+
+	switch ((enum h2_goodbye)h->goodbye) {
+	case GOODBYE_NONE:
+		nghttp2_submit_shutdown_notice(h->session);
+		h->goodbye = GOODBYE_NOTICE;
+		h->more->said_notice = now;
+		return;
+	case GOODBYE_NOTICE:
+		if (now - h->more->said_notice < GOODBYE_GRACE)
+			return;
+		nghttp2_submit_goaway(h->session, NGHTTP2_FLAG_NONE,
+		    nghttp2_session_get_last_proc_stream_id(h->session),
+		    NGHTTP2_NO_ERROR, NULL, 0);
+		h->goodbye = GOODBYE_FINAL;
+		return;
+	case GOODBYE_FINAL:
+		return;
+	}
+}
+
+static bool
+h2_should_end(const struct h2 *h)
+{
+	return h->client.server->draining ||
+	    h->requests >= (uint64_t)h2_conf(h)->keepalive_requests;
+}
+
+/* ---- time -------------------------------------------------------------- */
+
+void
+h2_note_idle(struct h2 *h, bool is_idle)
+{
+	if (h->is_idle == is_idle)
+		return;
+	h->is_idle = is_idle;
+	h->client.idle_since = (uint32_t)clock_ms();
+	if (is_idle)
+		h->client.server->stats->idle++;
+	else
+		h->client.server->stats->idle--;
+}
+
+static void
+h2_await_request(struct h2 *h)
+{
+	uint64_t patience = h2_conf(h)->keepalive_timeout;
+
+	if (h->goodbye != GOODBYE_NONE && patience > GOODBYE_GRACE)
+		patience = GOODBYE_GRACE;
+	conn_set_deadline(&h->conn, patience);
+}
+
+static uint64_t
+h2_head_patience(const struct h2 *h)
+{
+	uint64_t gone = clock_ms() - h->more->head_since;
+	uint64_t max = h2_conf(h)->header_timeout;
+
+	return gone < max ? max - gone : 1;
+}
+
+/* Streams have deadlines of their own; the connection has one where none of
+ * them does. */
+static void
+h2_set_deadline(struct h2 *h)
+{
+	bool was_sending = h->sending, was_idle = h->is_idle;
+
+	h->sending = h2_is_sending(h);
+	h2_note_idle(h, h->n_streams == 0);
+	if (h->sending) {
+		if (!was_sending || h->conn.has_sent)
+			conn_set_deadline(&h->conn, h2_conf(h)->send_timeout);
+		h->conn.has_sent = false;
+		return;
+	}
+	if (h->more->head_since != 0)
+		conn_set_deadline(&h->conn, h2_head_patience(h));
+	else if (!h->is_idle)
+		conn_set_deadline(&h->conn, 0);
+	else if (!was_idle || was_sending)
+		h2_await_request(h);
+}
+
+static void h2_on_ready(struct conn *c);
+
+/* ---- the driver -------------------------------------------------------- */
+
+static void
+h2_run_todo(struct h2 *h)
+{
+	struct list now;
+
+	list_init(&now);
+	list_splice(&now, &h->todo);
+	while (!list_is_empty(&now)) {
+		struct list *link = list_pop_front(&now);
+
+		h2_stream_turn(LIST_ITEM(link, struct h2_stream, todo));
+	}
+}
+
+static bool
+h2_is_over(const struct h2 *h)
+{
+	return !nghttp2_session_want_read(h->session) &&
+	    !nghttp2_session_want_write(h->session) &&
+	    leftover_len(&h->out) == 0 && conn_is_flushed(&h->conn);
+}
+
+static void
+h2_work(struct h2 *h)
+{
+	bool ok = true;
+
+	h->is_working = true;
+	for (int i = 0; ok && i < ROUNDS; i++) {
+		h2_run_todo(h);
+		if (h2_should_end(h))
+			h2_say_goodbye(h);
+		ok = h2_send(h);
+		if (list_is_empty(&h->todo))
+			break;
+	}
+	h->is_working = false;
+	if (!ok) {
+		conn_close(&h->conn, CLOSE_RESET);
+		return;
+	}
+	if (!list_is_empty(&h->todo))
+		loop_next(h->conn.net->loop, &h->work);
+	if (h2_is_over(h)) {
+		h2_linger(h);
+		return;
+	}
+	h2_set_deadline(h);
+}
+
+static void
+h2_on_work(struct task *task)
+{
+	struct h2 *h = CONTAINER_OF(task, struct h2, work);
+
+	OBJ_CHECK(&h->client, H2_MAGIC);
+	if (h->conn.closing)
+		return;
+	/* It stopped reading for the others' sake. */
+	if (h->reads_on || h->lingers) {
+		h->reads_on = false;
+		h2_on_ready(&h->conn);
+		return;
+	}
+	h2_work(h);
+}
+
+/* ---- reading ----------------------------------------------------------- */
+
+/* nghttp2 cannot go on: what it still has to say may not even be said. */
+static void
+h2_fail(struct h2 *h, ssize_t error)
+{
+	if (error == NGHTTP2_ERR_FLOODED) {
+		h->client.server->stats->h2_abuses[H2_ABUSE_FLOOD]++;
+		h2_terminate(h, NGHTTP2_ENHANCE_YOUR_CALM, CLOSE_ABUSE);
+	} else if (error == NGHTTP2_ERR_NOMEM) {
+		h2_terminate(h, NGHTTP2_INTERNAL_ERROR, CLOSE_OVERLOAD);
+	} else {
+		h2_terminate(h, NGHTTP2_PROTOCOL_ERROR, CLOSE_PROTOCOL);
+	}
+	if (!h2_send(h)) {
+		conn_close(&h->conn, CLOSE_RESET);
+		return;
+	}
+	h2_linger(h);
+}
+
+/* False: the connection is over. */
+static bool
+h2_receive(struct h2 *h, const char *p, size_t n)
+{
+	ssize_t took;
+
+	h->is_working = true;
+	took = nghttp2_session_mem_recv(h->session, (const uint8_t *)p, n);
+	h->is_working = false;
+	if (took == (ssize_t)n)
+		return true;
+	h2_fail(h, took);
+	return false;
+}
+
+/* A client that makes us answer and does not read is not listened to. */
+static bool
+h2_is_choked(const struct h2 *h)
+{
+	return leftover_len(&h->out) > 0 &&
+	    nghttp2_session_get_outbound_queue_size(h->session) > QUEUE_MAX;
+}
+
+/* False: the connection is over. */
+static bool
+h2_read(struct h2 *h)
+{
+	struct net *net = h->conn.net;
+	size_t n;
+
+	for (int i = 0; h->conn.can_read && !h2_is_choked(h); i++) {
+		if (i == READS) {
+			loop_next(net->loop, &h->work);
+			h->reads_on = true;
+			return true;
+		}
+		switch (conn_read(&h->conn, net->in, NET_SCRATCH, &n)) {
+		case CONN_OK:
+			break;
+		case CONN_AGAIN:
+			return true;
+		case CONN_EOF:
+			conn_close(&h->conn, CLOSE_PEER);
+			return false;
+		case CONN_FAILED:
+			conn_close(&h->conn, CLOSE_RESET);
+			return false;
+		}
+		if (!h2_receive(h, net->in, n))
+			return false;
+	}
+	return true;
+}
+
+static void
+h2_discard(struct h2 *h)
+{
+	struct net *net = h->conn.net;
+	size_t n;
+
+	for (int i = 0; h->conn.can_read || h->conn.hung_up; i++) {
+		enum conn_status st;
+
+		if (i == READS) {
+			loop_next(net->loop, &h->work);
+			return;
+		}
+		st = conn_read(&h->conn, net->in, NET_SCRATCH, &n);
+		if (st == CONN_AGAIN)
+			return;
+		if (st != CONN_OK) {
+			conn_close(&h->conn, h->why != CLOSE_DONE ?
+			    (enum close_reason)h->why : CLOSE_DONE);
+			return;
+		}
+	}
+}
+
+/* ---- events ------------------------------------------------------------ */
+
+static void
+h2_on_ready(struct conn *c)
+{
+	struct h2 *h = h2_of(c);
+
+	if (h->lingers)
+		h2_discard(h);
+	else if (h2_read(h))
+		h2_work(h);
+}
+
+static void
+h2_on_timeout(struct conn *c)
+{
+	struct h2 *h = h2_of(c);
+
+	if (h->lingers) {
+		conn_close(c, CLOSE_DONE);
+	} else if (h2_is_sending(h)) {
+		conn_close(c, CLOSE_SEND_TIMEOUT);
+	} else if (h->more->head_since != 0) {
+		h2_terminate(h, NGHTTP2_ENHANCE_YOUR_CALM,
+		    CLOSE_HEADER_TIMEOUT);
+		h2_work(h);
+	} else {
+		h2_close(h, h->goodbye != GOODBYE_NONE ? CLOSE_DONE :
+		    CLOSE_IDLE);
+	}
+}
+
+static void
+h2_on_closed(struct conn *c)
+{
+	struct h2 *h = h2_of(c);
+	struct h2_more *m = h->more;
+
+	h->is_working = true; /* nothing is to be woken any more */
+	task_cancel(&h->work);
+	h2_end_streams(h, (enum close_reason)c->why);
+	h2_note_idle(h, false);
+	nghttp2_session_del(h->session);
+	ASSERT(m->memory == 0 && m->held == 0);
+	leftover_free(c->net, &h->out);
+	client_end(&h->client);
+	h->client.magic = 0;
+	mem_free(m);
+	mem_free(h);
+}
+
+/* ---- what the server asks ---------------------------------------------- */
+
+static uint32_t
+h2_idle_for(const struct client *c)
+{
+	const struct h2 *h = (const struct h2 *)c;
+
+	if (c->conn.closing || h->n_streams > 0 || h2_is_sending(h))
+		return 0;
+	return (uint32_t)clock_ms() - c->idle_since + 1;
+}
+
+static bool
+h2_shed(struct client *c, enum close_reason why)
+{
+	struct h2 *h = h2_of(&c->conn);
+
+	if (c->conn.closing || h->n_streams > 0)
+		return false;
+	h2_close(h, why);
+	return true;
+}
+
+/* Asked every moment while the server drains: that also takes GOAWAY further
+ * where nothing else happens. */
+static bool
+h2_close_if_idle(struct client *c, bool hurry)
+{
+	struct h2 *h = h2_of(&c->conn);
+
+	if (c->conn.closing || h->lingers)
+		return false;
+	if (!hurry && h->goodbye != GOODBYE_FINAL) {
+		h2_work(h);
+		return false;
+	}
+	if (h->n_streams > 0 || h2_is_sending(h))
+		return false;
+	h2_close(h, CLOSE_SHUTDOWN);
+	return true;
+}
+
+static void
+h2_cut(struct client *c)
+{
+	struct h2 *h = h2_of(&c->conn);
+
+	h2_end_streams(h, CLOSE_SHUTDOWN);
+	conn_close(&c->conn, CLOSE_SHUTDOWN);
+}
+
+static const struct client_ops h2_ops = {
+	.conn = {
+		.name = "h2",
+		.ready = h2_on_ready,
+		.timeout = h2_on_timeout,
+		.closed = h2_on_closed
+	},
+	.idle_for = h2_idle_for,
+	.shed = h2_shed,
+	.close_if_idle = h2_close_if_idle,
+	.cut = h2_cut
+};
+
+void
+h2_take_over(struct client *c, struct str first)
+{
+	struct h2 *h = (struct h2 *)c;
+
+	memset((char *)h + sizeof h->client, 0, sizeof *h - sizeof h->client);
+	h->client.magic = H2_MAGIC;
+	h->conn.ops = &h2_ops.conn;
+	h->is_fresh = true;
+	h->is_idle = true; /* h1.c has counted it */
+	h->work.name = "h2";
+	h->work.run = h2_on_work;
+	list_init(&h->todo);
+	h->more = mem_zalloc(sizeof *h->more);
+	list_init(&h->more->streams);
+	h->more->window = NGHTTP2_INITIAL_WINDOW_SIZE;
+	h->more->score.as_of = clock_ms();
+	h->client.server->stats->h2_connections++;
+	if (!h2_session_open(h)) {
+		conn_close(&h->conn, CLOSE_OVERLOAD);
+		return;
+	}
+	h2_await_request(h);
+	if (first.n > 0 && !h2_receive(h, first.p, first.n))
+		return;
+	h2_on_ready(&h->conn);
+}

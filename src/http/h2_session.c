@@ -1,0 +1,444 @@
+/*
+ * nghttp2's session of a client's connection: how it is set up, what it calls
+ * back. Callbacks note and count; h2_work does.
+ */
+#include "http/h2_conn.h"
+
+#include "base/clock.h"
+#include "http/policy.h"
+
+#include <malloc.h>
+#include <nghttp2/nghttp2.h>
+
+/* What nghttp2 may hold for a connection, beside what each stream costs. */
+#define MEMORY_BASE (512u * 1024)
+#define MEMORY_STREAM 8192u
+/* Answers to SETTINGS and PING that wait to be sent; who makes us keep more
+ * does not read. */
+#define ACKS_MAX 256
+
+static struct h2_stream *
+h2_session_stream(struct h2 *h, int32_t id)
+{
+	return nghttp2_session_get_stream_user_data(h->session, id);
+}
+
+/* ---- heads ------------------------------------------------------------- */
+
+static int
+h2_session_on_begin_headers(nghttp2_session *session,
+    const nghttp2_frame *frame, void *arg)
+{
+	struct h2 *h = arg;
+	struct h2_stream *s;
+
+	if (frame->headers.cat != NGHTTP2_HCAT_REQUEST)
+		return 0;
+	h->more->head_since = clock_ms();
+	s = h2_stream_new(h, frame->hd.stream_id);
+	if (nghttp2_session_set_stream_user_data(session,
+	        frame->hd.stream_id, s) != 0)
+		return NGHTTP2_ERR_CALLBACK_FAILURE;
+	return 0;
+}
+
+static void
+h2_session_take_trailer(struct h2_stream *s, struct str name,
+    struct str value)
+{
+	struct head *fields = s->trailers;
+	const struct http_conf *conf = request_conf(s->txn);
+
+	if (fields == NULL) {
+		fields = s->trailers = arena_zalloc(s->txn->arena,
+		    sizeof *fields);
+		head_init(fields, s->txn->arena, 4);
+		s->head.size = 0;
+	}
+	s->head.size += name.n + value.n;
+	if (s->head.size > conf->max_header_size ||
+	    fields->n >= conf->max_headers) {
+		s->refusal = REFUSAL_LARGE_HEAD;
+		return;
+	}
+	h2_head_add(fields, name, value);
+}
+
+/* As in h1.c: what the settings say or, where that is only reported, the most
+ * that they can. */
+static struct h2_limits
+h2_session_limits(const struct http_conf *conf)
+{
+	return (struct h2_limits){
+		.max_size = policy_holds(conf, REFUSAL_LARGE_HEAD) ?
+		    conf->max_header_size : POLICY_MAX_HEADER_SIZE,
+		.max_target = policy_holds(conf, REFUSAL_LONG_TARGET) ?
+		    conf->max_target_size : POLICY_MAX_TARGET_SIZE,
+		.max_fields = policy_holds(conf, REFUSAL_MANY_FIELDS) ?
+		    conf->max_headers : POLICY_MAX_HEADERS
+	};
+}
+
+static int
+h2_session_on_header(nghttp2_session *session, const nghttp2_frame *frame,
+    const uint8_t *name, size_t name_n, const uint8_t *value, size_t value_n,
+    uint8_t flags, void *arg)
+{
+	struct h2 *h = arg;
+	struct h2_stream *s = h2_session_stream(h, frame->hd.stream_id);
+	struct str key = str_of((const char *)name, name_n);
+	struct str text = str_of((const char *)value, value_n);
+	const struct h2_limits limits = h2_session_limits(h2_conf(h));
+	enum refusal why;
+
+	(void)session;
+	(void)flags;
+	if (s == NULL)
+		return 0;
+	if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) {
+		if (s->refusal == REFUSAL_NONE)
+			h2_session_take_trailer(s, key, text);
+		return 0;
+	}
+	/* All of it has to be unpacked, for the table that heads share; but
+	 * nothing more is kept. */
+	why = h2_head_take(&s->head, &s->txn->req.head, &limits, key, text);
+	if (why != REFUSAL_NONE && s->refusal == REFUSAL_NONE)
+		s->refusal = (uint8_t)why;
+	return 0;
+}
+
+/* nghttp2 would leave it out; but another reader might not. */
+static int
+h2_session_on_invalid_header(nghttp2_session *session,
+    const nghttp2_frame *frame, const uint8_t *name, size_t name_n,
+    const uint8_t *value, size_t value_n, uint8_t flags, void *arg)
+{
+	struct h2_stream *s = h2_session_stream(arg, frame->hd.stream_id);
+
+	(void)session;
+	(void)name;
+	(void)name_n;
+	(void)value;
+	(void)value_n;
+	(void)flags;
+	if (s != NULL)
+		s->refusal = REFUSAL_BAD_FIELD;
+	return 0;
+}
+
+static void
+h2_session_end_headers(struct h2 *h, const nghttp2_frame *frame)
+{
+	struct h2_stream *s = h2_session_stream(h, frame->hd.stream_id);
+	bool ends = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+
+	h->more->head_since = 0;
+	if (s == NULL)
+		return;
+	if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
+		s->head_done = true;
+		if (ends)
+			h2_body_end(s);
+		h2_do(s);
+		return;
+	}
+	if (s->refusal != REFUSAL_NONE) {
+		h2_body_fail(s);
+		h2_stream_reset(s, NGHTTP2_PROTOCOL_ERROR, CLOSE_BAD_REQUEST);
+		return;
+	}
+	s->txn->req.trailers = s->trailers;
+	if (ends)
+		h2_body_end(s);
+}
+
+/* ---- other frames ------------------------------------------------------ */
+
+static int
+h2_session_on_data(nghttp2_session *session, uint8_t flags, int32_t id,
+    const uint8_t *p, size_t n, void *arg)
+{
+	struct h2 *h = arg;
+	struct h2_stream *s = h2_session_stream(h, id);
+
+	(void)session;
+	(void)flags;
+	if (s == NULL || s->gone) {
+		h->more->owed += n;
+		h2_settle_window(h);
+		return 0;
+	}
+	h2_window_measure(h, id, n);
+	h2_body_receive(s, p, n);
+	return 0;
+}
+
+static int
+h2_session_on_frame(nghttp2_session *session, const nghttp2_frame *frame,
+    void *arg)
+{
+	struct h2 *h = arg;
+	bool is_ack = (frame->hd.flags & NGHTTP2_FLAG_ACK) != 0;
+	struct h2_stream *s;
+
+	(void)session;
+	switch (frame->hd.type) {
+	case NGHTTP2_HEADERS:
+		h2_session_end_headers(h, frame);
+		break;
+	case NGHTTP2_DATA:
+		s = h2_session_stream(h, frame->hd.stream_id);
+		if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
+			if (s != NULL)
+				h2_body_end(s);
+		} else if (frame->hd.length <= frame->data.padlen) {
+			h2_blame(h, H2_ABUSE_EMPTY);
+		}
+		break;
+	case NGHTTP2_SETTINGS:
+		if (!is_ack)
+			h2_blame(h, H2_ABUSE_SETTINGS);
+		break;
+	case NGHTTP2_PING:
+		if (is_ack)
+			h2_window_pong(h);
+		else
+			h2_blame(h, H2_ABUSE_PING);
+		break;
+	case NGHTTP2_PRIORITY:
+	case NGHTTP2_PRIORITY_UPDATE:
+		h2_blame(h, H2_ABUSE_PRIORITY);
+		break;
+	case NGHTTP2_WINDOW_UPDATE:
+		h2_blame(h, H2_ABUSE_WINDOW);
+		break;
+	case NGHTTP2_RST_STREAM:
+		h2_blame(h, H2_ABUSE_CANCEL);
+		break;
+	}
+	return 0;
+}
+
+static int
+h2_session_on_invalid_frame(nghttp2_session *session,
+    const nghttp2_frame *frame, int error, void *arg)
+{
+	struct h2_stream *s = h2_session_stream(arg, frame->hd.stream_id);
+
+	(void)session;
+	(void)error;
+	((struct h2 *)arg)->more->head_since = 0;
+	if (s == NULL)
+		return 0;
+	if (!s->begun && s->refusal == REFUSAL_NONE) {
+		s->refusal = REFUSAL_BAD_FIELD;
+		txn_note_refusal(s->txn, REFUSAL_BAD_FIELD);
+	}
+	s->why = CLOSE_BAD_REQUEST;
+	return 0;
+}
+
+static int
+h2_session_on_sent(nghttp2_session *session, const nghttp2_frame *frame,
+    void *arg)
+{
+	struct h2 *h = arg;
+	bool is_end = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+	struct h2_stream *s;
+
+	(void)session;
+	if (frame->hd.type == NGHTTP2_RST_STREAM) {
+		uint32_t code = frame->rst_stream.error_code;
+
+		/* What we did to it of our own accord is not the client's. */
+		if (code != NGHTTP2_NO_ERROR && code != NGHTTP2_CANCEL &&
+		    code != NGHTTP2_INTERNAL_ERROR)
+			h2_blame(h, H2_ABUSE_BROKEN);
+		return 0;
+	}
+	if (frame->hd.type == NGHTTP2_GOAWAY &&
+	    frame->goaway.error_code != NGHTTP2_NO_ERROR &&
+	    h->why == CLOSE_DONE)
+		h->why = CLOSE_PROTOCOL;
+	if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)
+		return 0;
+	s = h2_session_stream(h, frame->hd.stream_id);
+	if (s == NULL)
+		return 0;
+	if (frame->hd.type == NGHTTP2_HEADERS)
+		s->txn->bytes_sent += frame->hd.length + 9;
+	if (!is_end)
+		return 0;
+	s->sent_end = true;
+	/* Nobody will read the rest of the request (RFC 9113 section 8.1). */
+	if (!s->body.ended && !s->reset) {
+		s->reset = true;
+		nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, s->id,
+		    NGHTTP2_NO_ERROR);
+	}
+	return 0;
+}
+
+static int
+h2_session_on_send_data(nghttp2_session *session, nghttp2_frame *frame,
+    const uint8_t *head, size_t n, nghttp2_data_source *source, void *arg)
+{
+	(void)session;
+	(void)frame;
+	(void)arg;
+	return h2_stream_send_data(source->ptr, head, n);
+}
+
+static int
+h2_session_on_stream_close(nghttp2_session *session, int32_t id,
+    uint32_t error_code, void *arg)
+{
+	struct h2_stream *s = h2_session_stream(arg, id);
+
+	(void)session;
+	if (s == NULL)
+		return 0;
+	if (error_code != NGHTTP2_NO_ERROR && s->why == CLOSE_DONE)
+		s->why = s->sent_end ? CLOSE_DONE : CLOSE_PEER;
+	if (s->why == CLOSE_PEER && s->txn->reason == NULL)
+		s->txn->reason = "client_left";
+	s->gone = true;
+	h2_do(s);
+	return 0;
+}
+
+/* ---- memory ------------------------------------------------------------ */
+
+/* Refused beyond a bound: nghttp2 gives up then, and so does the connection. */
+static bool
+h2_session_may_have(struct h2 *h, size_t n)
+{
+	size_t max = MEMORY_BASE + MEMORY_STREAM *
+	    (size_t)h2_conf(h)->http2->max_streams;
+
+	return n <= max && h->more->memory <= max - n;
+}
+
+static void *
+h2_session_realloc(void *p, size_t n, void *arg)
+{
+	struct h2 *h = arg;
+	size_t before = p != NULL ? malloc_usable_size(p) : 0;
+	void *q;
+
+	if (!h2_session_may_have(h, n))
+		return NULL;
+	q = mem_realloc(p, n > 0 ? n : 1);
+	h->more->memory += malloc_usable_size(q) - before;
+	return q;
+}
+
+static void *
+h2_session_malloc(size_t n, void *arg)
+{
+	return h2_session_realloc(NULL, n, arg);
+}
+
+static void *
+h2_session_calloc(size_t n, size_t size, void *arg)
+{
+	struct h2 *h = arg;
+	void *p;
+
+	/* Both are nghttp2's own and small. */
+	if (!h2_session_may_have(h, n * size))
+		return NULL;
+	p = mem_zalloc(n * size > 0 ? n * size : 1);
+	h->more->memory += malloc_usable_size(p);
+	return p;
+}
+
+static void
+h2_session_free(void *p, void *arg)
+{
+	struct h2 *h = arg;
+
+	if (p == NULL)
+		return;
+	h->more->memory -= malloc_usable_size(p);
+	mem_free(p);
+}
+
+/* ---- setting up -------------------------------------------------------- */
+
+static void
+h2_session_set_callbacks(nghttp2_session_callbacks *c)
+{
+	nghttp2_session_callbacks_set_on_begin_headers_callback(c,
+	    h2_session_on_begin_headers);
+	nghttp2_session_callbacks_set_on_header_callback(c,
+	    h2_session_on_header);
+	nghttp2_session_callbacks_set_on_invalid_header_callback(c,
+	    h2_session_on_invalid_header);
+	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(c,
+	    h2_session_on_data);
+	nghttp2_session_callbacks_set_on_frame_recv_callback(c,
+	    h2_session_on_frame);
+	nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(c,
+	    h2_session_on_invalid_frame);
+	nghttp2_session_callbacks_set_on_frame_send_callback(c,
+	    h2_session_on_sent);
+	nghttp2_session_callbacks_set_send_data_callback(c,
+	    h2_session_on_send_data);
+	nghttp2_session_callbacks_set_on_stream_close_callback(c,
+	    h2_session_on_stream_close);
+}
+
+static void
+h2_session_set_options(nghttp2_option *o)
+{
+	nghttp2_option_set_no_auto_window_update(o, 1);
+	nghttp2_option_set_no_closed_streams(o, 1);
+	nghttp2_option_set_max_outbound_ack(o, ACKS_MAX);
+	nghttp2_option_set_builtin_recv_extension_type(o,
+	    NGHTTP2_PRIORITY_UPDATE);
+}
+
+static bool
+h2_session_submit_settings(struct h2 *h)
+{
+	const struct http_conf *conf = h2_conf(h);
+	const nghttp2_settings_entry settings[] = {
+		{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS,
+		    (uint32_t)conf->http2->max_streams},
+		{NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE,
+		    (uint32_t)conf->max_header_size},
+		{NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},
+		{NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
+	};
+
+	return nghttp2_submit_settings(h->session, NGHTTP2_FLAG_NONE, settings,
+	    sizeof settings / sizeof settings[0]) == 0;
+}
+
+bool
+h2_session_open(struct h2 *h)
+{
+	/* Alike for all connections of the process. */
+	static nghttp2_session_callbacks *callbacks;
+	static nghttp2_option *options;
+	nghttp2_mem mem = {
+		.mem_user_data = h, .malloc = h2_session_malloc,
+		.free = h2_session_free, .calloc = h2_session_calloc,
+		.realloc = h2_session_realloc
+	};
+
+	if (callbacks == NULL) {
+		if (nghttp2_session_callbacks_new(&callbacks) != 0)
+			return false;
+		h2_session_set_callbacks(callbacks);
+	}
+	if (options == NULL) {
+		if (nghttp2_option_new(&options) != 0)
+			return false;
+		h2_session_set_options(options);
+	}
+	return nghttp2_session_server_new3(&h->session, callbacks, h, options,
+	    &mem) == 0 && h2_session_submit_settings(h);
+}
