@@ -12,7 +12,7 @@
 #include "base/panic.h"
 #include "http/server.h"
 #include "upstream/h2_pool.h"
-#include "upstream/h2_stream.h"
+#include "upstream/h2_answer.h"
 
 /* Of the request's body, what is held: read ahead, or for a second attempt. */
 #define H2_CLIENT_HELD 65536
@@ -35,7 +35,7 @@ h2_client_pending(const struct h2_client *h)
 static void
 h2_client_let_go(struct h2_client *h)
 {
-	struct h2_session *s = h->session;
+	struct h2_uplink *s = h->session;
 
 	timer_stop(h2_client_net(h)->loop, &h->timer);
 	task_cancel(&h->work);
@@ -50,7 +50,7 @@ h2_client_let_go(struct h2_client *h)
 		(void)nghttp2_submit_rst_stream(s->ng, NGHTTP2_FLAG_NONE,
 		    h->id, NGHTTP2_CANCEL);
 	}
-	h2_session_leave(s, h);
+	h2_uplink_leave(s, h);
 	if (s->pool != NULL)
 		h2_pool_serve(s->pool);
 }
@@ -87,7 +87,7 @@ h2_client_break(struct h2_client *h)
 static void
 h2_client_fail(struct h2_client *h, enum exchange_cause cause)
 {
-	h2_stream_fail(h, cause, NULL);
+	h2_answer_fail(h, cause, NULL);
 	h2_client_settle(h);
 }
 
@@ -139,7 +139,7 @@ h2_client_lose(struct h2_client *h, enum exchange_cause cause,
 	/* The connection has no calls any more, and is no place to write. */
 	list_remove(&h->news);
 	h->session = NULL;
-	h2_stream_fail(h, cause, detail);
+	h2_answer_fail(h, cause, detail);
 	h2_client_settle(h);
 }
 
@@ -261,7 +261,7 @@ out:
 	if (h->deferred && (h2_client_pending(h) > 0 || h->body_over)) {
 		h->deferred = false;
 		(void)nghttp2_session_resume_data(h->session->ng, h->id);
-		h2_session_wants_write(h->session);
+		h2_uplink_wants_write(h->session);
 	}
 }
 
@@ -382,6 +382,10 @@ h2_client_submit(struct h2_client *h)
 	head_init(&fields, a, c->t->req.head.n + 8u);
 	if (!forward_request_fields(c->t, &c->forward, &fields))
 		return false;
+	/* By a second attempt the flow has told its length already. */
+	if (c->forward.body == FORWARD_LENGTH)
+		head_set_known(&fields, FIELD_CONTENT_LENGTH,
+		    arena_strf(a, "%llu", (unsigned long long)h->body_length));
 	nv = arena_alloc(a, (fields.n + 5u) * sizeof *nv);
 	nv[n++] = h2_client_nv(a, STR(":method"), c->t->req.method_name);
 	nv[n++] = h2_client_nv(a, STR(":scheme"),
@@ -434,7 +438,7 @@ static void
 h2_client_widen(struct h2_client *h)
 {
 	if (leftover_len(&h->in) > 0 || h->window_taken < h->window ||
-	    h->window >= H2_STREAM_MAX_WINDOW)
+	    h->window >= H2_ANSWER_MAX_WINDOW)
 		return;
 	h->window_taken = 0;
 	h->window *= 2;
@@ -456,7 +460,7 @@ h2_client_take(struct flow *f, size_t n)
 	(void)nghttp2_session_consume_stream(h->session->ng, h->id, n);
 	h2_client_widen(h);
 	if (nghttp2_session_want_write(h->session->ng))
-		h2_session_wants_write(h->session);
+		h2_uplink_wants_write(h->session);
 }
 
 static void
@@ -514,19 +518,19 @@ h2_client_reset(struct h2_client *h)
 	h->sent = h->deferred = false;
 	h->interims = 0;
 	h->has_head = h->ended = h->closed = h->failed = false;
-	h->window = H2_STREAM_WINDOW;
+	h->window = H2_ANSWER_WINDOW;
 	h->window_taken = 0;
 	h->awaits = H2_AWAIT_NOTHING;
 	timer_stop(h2_client_net(h)->loop, &h->timer);
 }
 
 void
-h2_client_begin(struct h2_client *h, struct h2_session *s)
+h2_client_begin(struct h2_client *h, struct h2_uplink *s)
 {
 	h2_client_prepare(h);
 	h2_client_reset(h);
 	h->session = s;
-	h2_session_join(s, h);
+	h2_uplink_join(s, h);
 	h->call.owner->connected(&h->call, s->up->addr);
 	if (!h2_client_submit(h))
 		h2_client_fail(h, CAUSE_BAD_FIELD);
@@ -537,7 +541,7 @@ h2_client_begin(struct h2_client *h, struct h2_session *s)
 static bool
 h2_client_reuse(struct call *c, unsigned server)
 {
-	struct h2_session *s = h2_pool_session(h2_pool_of(c->backend, server));
+	struct h2_uplink *s = h2_pool_uplink(h2_pool_of(c->backend, server));
 
 	if (s == NULL)
 		return false;

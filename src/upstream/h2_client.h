@@ -11,7 +11,7 @@
 
 #define H2_CLIENT_MAGIC 0x4832C13Eu
 
-struct h2_session;
+struct h2_uplink;
 
 extern const struct call_protocol h2_client_protocol;
 
@@ -20,7 +20,7 @@ struct h2_client {
 	uint32_t magic;
 	int32_t id; /* of the stream; 0: none */
 	struct h2_pool *pool; /* while it waits there */
-	struct h2_session *session; /* NULL: waits, or let go */
+	struct h2_uplink *session; /* NULL: waits, or let go */
 	struct list link; /* in the pool's waiting or the session's calls */
 	struct list news; /* in the session's, when it has to be told */
 	struct timer timer;
@@ -64,7 +64,7 @@ struct h2_client {
 /* ---- for upstream/h2_*.c ----------------------------------------------- */
 
 /* S carries it from now on. */
-void h2_client_begin(struct h2_client *h, struct h2_session *s);
+void h2_client_begin(struct h2_client *h, struct h2_uplink *s);
 /* Tells its owner what has become of it. */
 void h2_client_settle(struct h2_client *h);
 /* It waits no more: there is no connection to be had. */

@@ -18,13 +18,13 @@
 
 static const struct str h2_alpn = {"\x02h2", 3};
 
-struct h2_session *
-h2_pool_session(struct h2_pool *p)
+struct h2_uplink *
+h2_pool_uplink(struct h2_pool *p)
 {
 	LIST_EACH(n, &p->sessions) {
-		struct h2_session *s = LIST_ITEM(n, struct h2_session, link);
+		struct h2_uplink *s = LIST_ITEM(n, struct h2_uplink, link);
 
-		if (h2_session_takes_calls(s))
+		if (h2_uplink_takes_calls(s))
 			return s;
 	}
 	return NULL;
@@ -35,6 +35,10 @@ h2_pool_dial(struct h2_pool *p, unsigned addr, struct err *e)
 {
 	if (p->dial.up != NULL || p->n_sessions >= H2_POOL_SESSIONS)
 		return true;
+	/* How many requests a new one takes is not known before SETTINGS. */
+	LIST_EACH(n, &p->sessions)
+		if (!LIST_ITEM(n, struct h2_uplink, link)->has_settings)
+			return true;
 	return dial_start(&p->dial, p->backend, p->server, addr,
 	    p->connect_timeout, e);
 }
@@ -66,11 +70,11 @@ void
 h2_pool_serve(struct h2_pool *p)
 {
 	unsigned addr = p->backend->servers[p->server].addr_at;
-	struct h2_session *s;
+	struct h2_uplink *s;
 	struct err e;
 
 	while (!list_is_empty(&p->waiting) &&
-	    (s = h2_pool_session(p)) != NULL) {
+	    (s = h2_pool_uplink(p)) != NULL) {
 		struct h2_client *h =
 		    LIST_ITEM(p->waiting.next, struct h2_client, link);
 
@@ -104,7 +108,7 @@ static void
 h2_pool_on_connected(struct dial *d, struct uplink *up)
 {
 	struct h2_pool *p = CONTAINER_OF(d, struct h2_pool, dial);
-	struct h2_session *s;
+	struct h2_uplink *s;
 
 	/* With TLS the protocol is agreed on (RFC 9113 section 3.2); in clear
 	 * text we know (section 3.3). */
@@ -114,12 +118,12 @@ h2_pool_on_connected(struct dial *d, struct uplink *up)
 		h2_pool_refuse(p, CAUSE_NO_HTTP2, NULL);
 		return;
 	}
-	s = h2_session_new(p, up);
+	s = h2_uplink_new(p, up);
 	list_push_back(&p->sessions, &s->link);
 	p->n_sessions++;
 	h2_pool_serve(p);
 	if (p->backend->draining)
-		h2_session_drain(s);
+		h2_uplink_drain(s);
 }
 
 /* With other connections there, those who wait have something to wait for. */
@@ -159,11 +163,11 @@ h2_pool_drain(struct h2_pool *p)
 {
 	/* What has no call ends at once: we may be gone before the tick is. */
 	LIST_EACH(n, &p->sessions) {
-		struct h2_session *s = LIST_ITEM(n, struct h2_session, link);
+		struct h2_uplink *s = LIST_ITEM(n, struct h2_uplink, link);
 
-		h2_session_drain(s);
+		h2_uplink_drain(s);
 		if (s->n_calls == 0)
-			h2_session_end(s);
+			h2_uplink_end(s);
 	}
 	if (list_is_empty(&p->waiting))
 		dial_end(&p->dial);

@@ -5,12 +5,12 @@
 #ifndef UPSTREAM_H2_POOL_H
 #define UPSTREAM_H2_POOL_H
 
-#include "upstream/h2_session.h"
+#include "upstream/h2_uplink.h"
 
 struct h2_pool {
 	struct backend *backend;
 	unsigned server;
-	struct list sessions; /* struct h2_session's link */
+	struct list sessions; /* struct h2_uplink's link */
 	struct list waiting;  /* struct h2_client's link: who came first */
 	unsigned n_sessions, n_waiting;
 	struct dial dial;
@@ -18,7 +18,7 @@ struct h2_pool {
 };
 
 /* One that takes another call; NULL: none. */
-struct h2_session *h2_pool_session(struct h2_pool *p);
+struct h2_uplink *h2_pool_uplink(struct h2_pool *p);
 /* Has H wait for a connection, and dials ADDR unless that is under way. */
 bool h2_pool_wait(struct h2_pool *p, struct h2_client *h, unsigned addr,
     struct err *e);
