@@ -28,6 +28,7 @@ pytestmark = pytest.mark.skipif(
 SITE = """
     workers: 1
     error_log: {to: stderr, level: info}
+    http: {max_body_size: 200M}
     upstreams:
       up:
         servers: ["127.0.0.1:{port2}"]
@@ -333,7 +334,7 @@ def test_after_a_goaway_the_rest_is_finished(w):
         time.sleep(0.15)
         assert b"hello" in ask(w)
         t.join()
-        assert results[0].endswith(b"finished")
+        assert b"finished" in results[0]
         assert len(b.connections) == 2
         wait_until(lambda: b.connections[0].is_closed)
 
@@ -487,7 +488,7 @@ def test_floods_end_the_connection(w, kind):
 @pytest.mark.parametrize("fields", [
     [("x", "y" * 70_000)],
     [("x%d" % i, "y") for i in range(300)],
-    [("x", "y" * 60_000)] * 20,
+    [("x", "y" * 30_000)] * 5,
 ])
 def test_a_large_head_is_a_502(w, fields):
     def bomb(r):
