@@ -21,13 +21,13 @@ static const struct {
 	{504, 14},
 };
 
-/* TimeoutUnit, in nanoseconds. */
+/* TimeoutUnit: how many ms it has, or how many a ms has. */
 static const struct {
 	char unit;
-	uint64_t ns;
+	uint64_t times, by;
 } grpc_units[] = {
-	{'H', 3600000000000}, {'M', 60000000000}, {'S', 1000000000},
-	{'m', 1000000}, {'u', 1000}, {'n', 1},
+	{'H', 3600000, 1}, {'M', 60000, 1}, {'S', 1000, 1},
+	{'m', 1, 1}, {'u', 1, 1000}, {'n', 1, 1000000},
 };
 
 bool
@@ -63,7 +63,8 @@ grpc_parse_timeout(struct str value, uint64_t *ms)
 		return false;
 	for (size_t i = 0; i < COUNT_OF(grpc_units); i++)
 		if (value.p[value.n - 1] == grpc_units[i].unit) {
-			*ms = (n * grpc_units[i].ns + 999999) / 1000000;
+			*ms = (n * grpc_units[i].times +
+			    grpc_units[i].by - 1) / grpc_units[i].by;
 			return true;
 		}
 	return false;

@@ -51,8 +51,6 @@ h2_client_let_go(struct h2_client *h)
 		    h->id, NGHTTP2_CANCEL);
 	}
 	h2_uplink_leave(s, h);
-	if (s->pool != NULL)
-		h2_pool_serve(s->pool);
 }
 
 static void

@@ -95,6 +95,17 @@ h2_uplink_settle(struct h2_uplink *s)
 		h2_client_settle(LIST_ITEM(n, struct h2_client, news));
 }
 
+/* Not where a call ends: whoever ends it may be in the midst of the scratch
+ * pages, which the body of the next one is read into. */
+static void
+h2_uplink_admit(struct h2_uplink *s)
+{
+	if (!s->has_room)
+		return;
+	s->has_room = false;
+	h2_pool_serve(s->pool);
+}
+
 /* ---- time -------------------------------------------------------------- */
 
 static const struct upstream_keepalive_conf *
@@ -214,6 +225,7 @@ static void
 h2_uplink_on_write(struct task *t)
 {
 	struct h2_uplink *s = CONTAINER_OF(t, struct h2_uplink, write);
+	struct h2_pool *p = s->pool;
 	bool ok = h2_uplink_flush(s);
 
 	LIST_EACH(n, &s->calls)
@@ -223,8 +235,10 @@ h2_uplink_on_write(struct task *t)
 		return;
 	if (s->draining && s->n_calls == 0) {
 		h2_uplink_close(s, CLOSE_DONE);
+		h2_pool_serve(p);
 		return;
 	}
+	h2_uplink_admit(s);
 	/* It may have said why before it closed. */
 	if (!ok)
 		h2_uplink_read(s);
@@ -254,10 +268,7 @@ h2_uplink_take(struct h2_uplink *s, const char *p, size_t n)
 	h2_uplink_settle(s);
 	if (s->pool == NULL)
 		return false;
-	if (s->has_room) {
-		s->has_room = false;
-		h2_pool_serve(s->pool);
-	}
+	h2_uplink_admit(s);
 	if (took >= 0 && s->patience > 0)
 		return true;
 	if (s->why == NULL)
@@ -694,6 +705,7 @@ h2_uplink_leave(struct h2_uplink *s, struct h2_client *h)
 	list_remove(&h->link);
 	list_remove(&h->news);
 	s->n_calls--;
+	s->has_room = true;
 	if (s->pool == NULL)
 		return;
 	h2_uplink_wants_write(s);

@@ -23,7 +23,7 @@ struct h2_uplink {
 	unsigned limit;    /* of calls at once, by the server's word or ours */
 	bool draining;     /* takes no further call */
 	bool has_settings; /* the server's have come */
-	bool has_room;     /* they may let in who waits */
+	bool has_room;     /* for who waits, to be told in this tick */
 	bool pinged;       /* and not answered yet */
 	unsigned continuations; /* of the head that is being read */
 	uint64_t heard_ms;

@@ -67,6 +67,27 @@ no_edits(void)
 static char *upgrade_names[] = {"websocket", "x/2"};
 static const struct conf_list upgrades = {2, upgrade_names, NULL};
 
+/* The fields by themselves are those of the lines, in their order; what is only
+ * for HTTP/1 comes last in these. */
+static void
+expect_fields(struct txn *t, const struct forward_request *r,
+    const char *lines)
+{
+	struct buf text = buf_in(t->arena);
+	struct head fields;
+
+	head_init(&fields, t->arena, 8);
+	assert_true(forward_request_fields(t, r, &fields));
+	HEAD_EACH(f, &fields)
+		buf_printf(&text, "%.*s: %.*s\r\n", STR_ARG(f->name),
+		    STR_ARG(f->value));
+	assert_memory_equal(lines, text.p, text.n);
+	lines += text.n;
+	assert_true(strncmp(lines, "\r\n", 2) == 0 ||
+	    strncmp(lines, "Transfer-Encoding: ", 19) == 0 ||
+	    strncmp(lines, "Connection: ", 12) == 0);
+}
+
 static void
 expect_request(const char *client, bool upgrade, bool close,
     const char *upstream)
@@ -85,6 +106,7 @@ expect_request(const char *client, bool upgrade, bool close,
 	assert_true(forward_request(t, &r, &out));
 	buf_chr(&out, '\0');
 	assert_string_equal(out.p, upstream);
+	expect_fields(t, &r, strstr(out.p, "\r\n") + 2);
 	arena_end(a);
 }
 
