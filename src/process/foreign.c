@@ -62,8 +62,8 @@ const struct conf_foreign foreign_words[] = {
 	{"gzip", NULL, "nothing is compressed in this version"},
 	{"limit_req", NULL, NO_LIMITS},
 	{"limit_conn", NULL, NO_LIMITS},
-	{"http2", "listen", "over TLS it is there by itself; in clear text write "
-	    "listeners: {PORT: {h2c: on}}"},
+	{"http2", "listen", "over TLS it is there by itself; in clear text "
+	    "write listeners: {PORT: {h2c: on}}"},
 	{"stream", NULL, NO_STREAMS},
 	{"streams", NULL, NO_STREAMS},
 	/* HAProxy */

@@ -415,7 +415,7 @@ mock_is_quiet(void)
 #define shutdown(fd, how) mock_shutdown(fd)
 #define close(fd) mock_close(fd)
 #define fd_close(fd) ((void)mock_close(*(fd)), *(fd) = -1)
-#define socket(family, type, protocol) mock_socket()
+#define socket(family, type, protocol) ((void)(family), mock_socket())
 #define connect(fd, to, len) mock_connect(fd, to)
 #define getsockopt(fd, level, name, value, len) \
 	((void)(len), mock_getsockopt(fd, value))
@@ -429,6 +429,7 @@ mock_is_quiet(void)
 
 #include "event/loop.c"
 #include "net/conn.c"
+#include "net/net.c"
 
 #undef recv
 #undef sendmsg

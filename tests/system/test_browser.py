@@ -48,7 +48,7 @@ def test_welcome_page_over_https(w, tmp_path):
     assert shot.stat().st_size > 5000
     log = w.access_log()
     for path in "/", "/style.css", "/weir.svg":
-        assert re.search(r'"GET %s HTTP/1\.1" 200' % re.escape(path), log), log
+        assert re.search(r'"GET %s HTTP/2\.0" 200' % re.escape(path), log), log
 
 
 def test_demo_upstream(w, tmp_path):

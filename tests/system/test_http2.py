@@ -192,7 +192,7 @@ def test_a_request_that_begins_like_the_preface_is_http1(w):
         s.sendall(b"PRI")
         time.sleep(0.1)
         s.sendall(b"NT /x HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert s.recv(12) == b"HTTP/1.1 405"
+        assert s.recv(12) == b"HTTP/1.1 501"
 
 
 def test_it_can_be_off(serve):

@@ -172,6 +172,10 @@ def test_alpn(w):
     c.set_alpn_protocols(["h2", "http/1.1"])
     with w.connect() as raw:
         with c.wrap_socket(raw, server_hostname="a.example") as s:
+            assert s.selected_alpn_protocol() == "h2"
+    c.set_alpn_protocols(["http/1.1"])
+    with w.connect() as raw:
+        with c.wrap_socket(raw, server_hostname="a.example") as s:
             assert s.selected_alpn_protocol() == "http/1.1"
     c.set_alpn_protocols(["spdy/3"])
     with w.connect() as raw, pytest.raises(ssl.SSLError):

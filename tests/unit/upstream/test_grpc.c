@@ -59,7 +59,8 @@ only_grpc_reads_grpc_status(void **state)
 	} types[] = {
 		{"application/grpc", true}, {"Application/GRPC", true},
 		{"application/grpc+proto", true},
-		{"application/grpc; a=b", true}, {"application/grpc-web", false},
+		{"application/grpc; a=b", true},
+		{"application/grpc-web", false},
 		{"application/grpcx", false}, {"application/grp", false},
 		{"", false},
 	};
