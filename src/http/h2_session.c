@@ -206,7 +206,6 @@ h2_session_on_frame(nghttp2_session *session, const nghttp2_frame *frame,
 		else
 			h2_blame(h, H2_ABUSE_PING);
 		break;
-	case NGHTTP2_PRIORITY:
 	case NGHTTP2_PRIORITY_UPDATE:
 		h2_blame(h, H2_ABUSE_PRIORITY);
 		break;
@@ -217,6 +216,20 @@ h2_session_on_frame(nghttp2_session *session, const nghttp2_frame *frame,
 		h2_blame(h, H2_ABUSE_CANCEL);
 		break;
 	}
+	return 0;
+}
+
+/* nghttp2 passes over what it has no use for without another word. */
+static int
+h2_session_on_begin_frame(nghttp2_session *session,
+    const nghttp2_frame_hd *hd, void *arg)
+{
+	(void)session;
+	if (hd->type != NGHTTP2_PRIORITY)
+		return 0;
+	h2_blame(arg, H2_ABUSE_PRIORITY);
+	if (hd->stream_id == 0) /* RFC 9113 section 6.3 */
+		h2_terminate(arg, NGHTTP2_PROTOCOL_ERROR, CLOSE_PROTOCOL);
 	return 0;
 }
 
@@ -372,6 +385,8 @@ h2_session_set_callbacks(nghttp2_session_callbacks *c)
 {
 	nghttp2_session_callbacks_set_on_begin_headers_callback(c,
 	    h2_session_on_begin_headers);
+	nghttp2_session_callbacks_set_on_begin_frame_callback(c,
+	    h2_session_on_begin_frame);
 	nghttp2_session_callbacks_set_on_header_callback(c,
 	    h2_session_on_header);
 	nghttp2_session_callbacks_set_on_invalid_header_callback(c,
