@@ -33,6 +33,8 @@ secret_note(struct conf_load *load, const char *path, struct str value)
 struct str
 secret_veil(const struct conf_load *load, struct str text)
 {
+	if (text.n == 0)
+		return text;
 	for (const struct secret *s = load->secrets; s != NULL; s = s->next) {
 		const char *end = text.p + text.n, *at = text.p, *found;
 		struct buf b = buf_in(load->arena);
