@@ -174,6 +174,16 @@ h2_session_on_data(nghttp2_session *session, uint8_t flags, int32_t id,
 	return 0;
 }
 
+/* nghttp2 would take it for a stream to come (RFC 9218 section 7.1). */
+static void
+h2_session_check_update(struct h2 *h, const nghttp2_frame *frame)
+{
+	const nghttp2_ext_priority_update *update = frame->ext.payload;
+
+	if (frame->hd.type == NGHTTP2_PRIORITY_UPDATE && update->stream_id == 0)
+		h2_terminate(h, NGHTTP2_PROTOCOL_ERROR, CLOSE_PROTOCOL);
+}
+
 static int
 h2_session_on_frame(nghttp2_session *session, const nghttp2_frame *frame,
     void *arg)
@@ -208,6 +218,7 @@ h2_session_on_frame(nghttp2_session *session, const nghttp2_frame *frame,
 		break;
 	case NGHTTP2_PRIORITY_UPDATE:
 		h2_blame(h, H2_ABUSE_PRIORITY);
+		h2_session_check_update(h, frame);
 		break;
 	case NGHTTP2_WINDOW_UPDATE:
 		h2_blame(h, H2_ABUSE_WINDOW);
