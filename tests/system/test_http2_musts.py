@@ -410,6 +410,8 @@ FRAMES = [
      frame(PRIORITY_UPDATE, 0, 0, u32(1) + b"u=1")),
     ("9218 7.1 PRIORITY_UPDATE on a stream", PROTOCOL,
      upload(), frame(PRIORITY_UPDATE, 0, 1, u32(1) + b"u=1")),
+    ("9218 7.1 PRIORITY_UPDATE of stream 0", PROTOCOL,
+     frame(PRIORITY_UPDATE, 0, 0, u32(0) + b"u=1")),
     ("9218 7.1 PRIORITY_UPDATE of 3 bytes", Goaway(
         FRAME_SIZE_ERROR, PROTOCOL_ERROR),
      frame(PRIORITY_UPDATE, 0, 0, bytes(3))),
@@ -573,3 +575,313 @@ def test_messages(w, row):
 @names(HPACK)
 def test_compression(w, row):
     play(w, row)
+
+
+@names([r for r in FRAMES + HTTP + HPACK if r[0] in (
+    "4.3 PING within a block", "5.1 half-closed: DATA", "6.7 on a stream",
+    "6.9.1 a stream's window above 2^31-1", "8.2.2 connection",
+    "8.3 one after a field", "6.1 index 0")])
+def test_over_tls_it_is_the_same(w, row):
+    play(w, row, tls=True)
+
+
+# ---- what nghttp2 does otherwise: see the deviations of rfc.md
+
+
+DEVIATIONS = [
+    ("5.1 closed by both: DATA", NOTHING, frame(DATA, END_STREAM, 5, b"x")),
+    ("5.1 closed by both: HEADERS", NOTHING, trailers(("x", "y"), stream=5)),
+    ("5.1.1 a smaller number than before", NOTHING, get(3)),
+    ("6.9.2 a setting takes a window above 2^31-1", Reset(
+        FLOW_CONTROL_ERROR, stream=7), upload(stream=7),
+     frame(WINDOW_UPDATE, 0, 7, u32(0x7fffffff - 65535)),
+     settings(window=65536)),
+]
+
+
+@names(DEVIATIONS)
+def test_deviations(c, row):
+    assert c.get(5, "/hello")[1] == b"hello"
+    c.send(*row[2:])
+    row[1].check(c)
+
+
+# ---- 3 the beginning
+
+
+@pytest.mark.parametrize("first", [
+    frame(PING, 0, 0, bytes(8)), get(), frame(DATA, 0, 1, b"x"),
+    frame(WINDOW_UPDATE, 0, 0, u32(1))])
+def test_3_4_settings_come_first(w, first):
+    c = Frames(w.port, timeout=5 * SLOW)
+    c.send(PREFACE, first)
+    PROTOCOL.check(c)
+
+
+@pytest.mark.parametrize("tls", [True, False])
+def test_3_4_a_preface_that_is_none_ends_the_connection(w, tls):
+    c = Frames(w.port_of("port1") if tls else w.port, tls, timeout=5 * SLOW)
+    c.send(PREFACE[:-4] + b"XX\r\n" + settings() + get())
+    got = b""
+    with pytest.raises(Closed):
+        while True:
+            got += c.read(1)
+    assert b"hello" not in got and not got.startswith(b"HTTP/1.1 2")
+
+
+def test_3_4_settings_of_the_server_are_its_first_frame(w):
+    c = Frames(w.port, timeout=5 * SLOW)
+    c.send(PREFACE, settings(), get())
+    f = c.next()
+    assert f.kind == SETTINGS and not f.flags & ACK and f.stream == 0
+
+
+# ---- 5 streams
+
+
+def test_5_1_what_follows_a_reset_is_passed_over(c):
+    """It was on its way; but the connection's window is given back."""
+    c.send(upload(), frame(WINDOW_UPDATE, 0, 1, u32(0x7fffffff)))
+    assert c.expect(RST_STREAM, 1).error == FLOW_CONTROL_ERROR
+    room = 65535
+    for _ in range(20):
+        while room < 16384:
+            room += struct.unpack(">I", c.expect(WINDOW_UPDATE, 0).payload)[0]
+        c.send(frame(DATA, 0, 1, bytes(16384)))
+        room -= 16384
+    c.send(frame(WINDOW_UPDATE, 0, 1, u32(1)), trailers(("x", "y")))
+    NOTHING.check(c)
+
+
+def test_5_1_2_no_more_streams_than_were_allowed(c):
+    """The first that ends makes room for another, and only for one."""
+    assert c.settings[3] == 20
+    c.send(*(upload(stream=1 + 2 * i) for i in range(20)),
+           frame(RST_STREAM, 0, 1, u32(CANCEL)))
+    assert c.get(41, "/hello")[1] == b"hello"
+    c.send(upload(stream=43), upload(stream=45))
+    PROTOCOL.check(c)
+
+
+def test_5_1_2_before_the_limit_is_known_the_rest_is_refused(w):
+    c = Frames(w.port, timeout=5 * SLOW)
+    c.send(PREFACE, settings(),
+           *(upload(stream=1 + 2 * i) for i in range(21)))
+    f = c.expect(RST_STREAM)
+    assert (f.stream, f.error) == (41, REFUSED_STREAM)
+    c.close()
+
+
+def test_5_4_1_goaway_names_the_last_stream(c):
+    c.get(1, "/hello")
+    c.get(5, "/hello")
+    c.send(frame(PING, 0, 1, bytes(8)))
+    f = c.expect(GOAWAY)
+    assert f.error == PROTOCOL_ERROR
+    assert struct.unpack(">I", f.payload[:4])[0] == 5
+    with pytest.raises(Closed):
+        c.next()
+
+
+# ---- 6 settings, windows
+
+
+def test_6_5_3_each_of_the_settings_is_acknowledged_once_and_in_order(c):
+    c.send(*[settings(window=100)] * 3, frame(PING, 0, 0, b"-after--"))
+    for _ in range(3):
+        f = c.next()
+        assert (f.kind, f.flags, f.payload) == (SETTINGS, ACK, b"")
+    assert c.next().payload == b"-after--"
+
+
+def test_6_7_a_ping_comes_back_and_an_answer_does_not(c):
+    c.send(frame(PING, ACK, 0, b"answered"), frame(PING, 0, 0, b"question"))
+    f = c.expect(PING)
+    assert (f.flags, f.payload) == (ACK, b"question")
+
+
+def test_6_8_a_client_that_says_goodbye_is_answered(c):
+    c.send(get(), frame(GOAWAY, 0, 0, u32(0) + u32(NO_ERROR) + b"debug"))
+    assert c.response(1)[1] == b"hello"
+
+
+def arrived(c, stream, n):
+    """The sizes of N bytes of DATA; not one more has come by a PING after."""
+    sizes = []
+    while sum(sizes) < n:
+        f = c.expect(DATA, stream)
+        sizes.append(len(f.payload))
+    c.send(frame(PING, 0, 0, b"enough?!"))
+    while True:
+        f = c.next()
+        assert f.kind != DATA
+        if f.kind == PING and f.flags & ACK:
+            break
+    assert sum(sizes) == n
+    return sizes
+
+
+def test_6_9_1_a_window_is_kept_to_the_byte(w):
+    c = connect(w, window=10)
+    c.request(1, path="/file")
+    arrived(c, 1, 10)
+    for n in (1, 7, 4000):
+        c.send(frame(WINDOW_UPDATE, 0, 1, u32(n)))
+        arrived(c, 1, n)
+    c.close()
+
+
+def test_6_9_1_the_windows_of_streams_are_within_that_of_the_connection(w):
+    c = connect(w, window=1 << 20)
+    c.request(1, path="/file")
+    assert len(c.response(1, window=False)[1]) == 60_000
+    c.request(3, path="/file")
+    arrived(c, 3, 65_535 - 60_000)
+    c.close()
+
+
+def test_6_9_2_a_window_may_become_negative(w):
+    c = connect(w, window=100)
+    c.request(1, path="/file")
+    arrived(c, 1, 100)
+    c.send(settings(window=40), frame(WINDOW_UPDATE, 0, 1, u32(60)))
+    arrived(c, 1, 0)
+    c.send(frame(WINDOW_UPDATE, 0, 1, u32(5)))
+    arrived(c, 1, 5)
+    c.send(settings(window=50))
+    arrived(c, 1, 10)
+    c.close()
+
+
+def test_4_2_no_frame_is_larger_than_the_client_takes(w):
+    c = connect(w, window=1 << 20)
+    c.request(1, path="/file")
+    assert max(arrived(c, 1, 60_000)) <= 16384
+    c.close()
+
+
+# ---- 8 responses, and compression towards the client
+
+
+def test_8_3_2_a_response_has_its_pseudo_field_first_and_names_in_lower_case(
+        c):
+    for stream, path in ((1, "/hello"), (3, "/file"), (5, "/none")):
+        c.request(stream, path=path)
+        fields = c.expect(HEADERS, stream).fields
+        assert [k for k, v in fields if k[0] == ":"] == [":status"]
+        assert fields[0][0] == ":status"
+        assert not [k for k, v in fields if k != k.lower() or k in (
+            "connection", "keep-alive", "transfer-encoding", "upgrade")]
+
+
+def test_7541_4_2_a_smaller_table_of_the_client_is_kept_to(c):
+    """The library's decoder insists on the update of the size."""
+    c.get(1, "/hello")
+    c.send(settings(header_table_size=0))
+    c.expect(SETTINGS)
+    c.decoder.max_allowed_table_size = 0
+    for stream in (3, 5):
+        assert c.get(stream, "/hello")[0][":status"] == "200"
+
+
+def test_4_3_a_head_that_is_refused_still_fills_the_table(c):
+    many = b"".join(literal("x", "y") for _ in range(500))
+    c.send(head(after=block(("X", "y")) + literal("a", "b", b"\x40")),
+           head(stream=3, after=many + literal("c", "d", b"\x40")),
+           head(stream=5, after=b"\xbe\xbf"))
+    assert c.expect(RST_STREAM, 1).error == PROTOCOL_ERROR
+    assert c.expect(HEADERS, 3).fields[0] == (":status", "431")
+    assert c.response(5)[0][":status"] == "200"
+
+
+# ---- at random
+
+
+def valid(rng):
+    """A conversation, as a list of frames."""
+    stream, frames = 1, [settings(window=rng.randrange(1 << 20))]
+    for _ in range(rng.randrange(1, 6)):
+        frames += rng.choice((
+            lambda: [get(stream)],
+            lambda: [upload(stream=stream), frame(DATA, 0, stream, b"x" * 99),
+                     frame(DATA, PADDED, stream, b"\2abc\0\0"),
+                     trailers(("x", "y"), stream=stream)],
+            lambda: [*cut(9, stream)[:1], go_on(cut(9)[1], stream)],
+            lambda: [head(stream=stream, line=swap(":path", "/file")),
+                     frame(WINDOW_UPDATE, 0, stream, u32(100)),
+                     frame(WINDOW_UPDATE, 0, 0, u32(1 << 16)),
+                     frame(RST_STREAM, 0, stream, u32(CANCEL))],
+            lambda: [frame(PING, 0, 0, bytes(8)),
+                     frame(PRIORITY, 0, stream, u32(0) + b"\x10"),
+                     frame(PRIORITY_UPDATE, 0, 0, u32(stream) + b"u=1, i")],
+            lambda: [upload(("content-length", "3"), stream=stream),
+                     frame(DATA, END_STREAM, stream, b"abc"),
+                     settings(header_table_size=0, max_frame=20000)],
+            lambda: [head(stream=stream, after=literal("x", "y", b"\x40") +
+                          b"\xbe\x82"), frame(GOAWAY, 0, 0, bytes(8))],
+        ))()
+        stream += 2
+    return frames
+
+
+def bend(rng, frames):
+    """One or two things wrong: in a byte, a header, or the order."""
+    for _ in range(rng.randrange(1, 3)):
+        i = rng.randrange(len(frames))
+        f = bytearray(frames[i])
+        what = rng.randrange(8)
+        if what == 0 and f:
+            f[rng.randrange(len(f))] ^= 1 << rng.randrange(8)
+        elif what == 1 and len(f) > 8:
+            f[rng.choice((2, 3, 4, 8))] = rng.randrange(256)
+        elif what == 2:
+            f = f[:rng.randrange(len(f) + 1)]
+        elif what == 3:
+            f[rng.randrange(len(f) + 1):] = rng.randbytes(rng.randrange(40))
+        elif what == 4 and len(f) > 9:
+            n = rng.randrange(len(f) - 8)   # a payload cut, its length true
+            f = bytearray(struct.pack(">I", n)[1:]) + f[3:9 + n]
+        elif what == 5:
+            f = f * 2
+        elif what == 6:
+            f = bytearray()
+        else:
+            j = rng.randrange(len(frames))
+            f, frames[j] = bytearray(frames[j]), frames[i]
+        frames[i] = bytes(f)
+    return frames
+
+
+def throw(w, rng):
+    """Sends it in one or two parts and then nothing more."""
+    with socket.create_connection(("127.0.0.1", w.port), 5 * SLOW) as s:
+        data = PREFACE + b"".join(bend(rng, valid(rng)))
+        at = rng.randrange(len(data) + 1) if rng.randrange(2) else 0
+        try:
+            s.sendall(data[:at])
+            s.sendall(data[at:])
+            if rng.randrange(2):
+                s.settimeout(0.02)
+                s.recv(65536)
+        except OSError:
+            pass
+        s.settimeout(5 * SLOW)
+        try:
+            s.shutdown(socket.SHUT_WR)
+            while s.recv(65536):
+                pass
+        except (ConnectionError, BrokenPipeError):
+            pass
+        except OSError as e:
+            assert not isinstance(e, TimeoutError)
+
+
+def test_frames_bent_at_random_hurt_nobody_else(w):
+    for i in range(ROUNDS):
+        seed = "%d.%d" % (SEED, i)
+        throw(w, random.Random(seed))
+        if i % 20 == 19:
+            assert w.children() == w.workers, "by seed " + seed
+            c = connect(w)
+            assert c.get(1, "/hello")[1] == b"hello"
+            c.close()
