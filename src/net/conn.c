@@ -467,7 +467,7 @@ conn_close(struct conn *c, enum close_reason why)
 	c->why = (uint8_t)why;
 	c->can_read = c->can_write = c->hung_up = false;
 	timer_stop(c->net->loop, &c->timer);
-	list_remove(&c->shaking);
+	list_remove(&c->reap.link);
 	loop_forget_io(c->net->loop, &c->io);
 	if (c->resets)
 		(void)setsockopt(c->io.fd, SOL_SOCKET, SO_LINGER, &reset,
@@ -726,9 +726,8 @@ conn_on_shake(struct task *t)
 
 	while (!list_is_empty(&net->shaking)) {
 		struct conn *c = LIST_ITEM(list_pop_front(&net->shaking),
-		    struct conn, shaking);
+		    struct conn, reap.link);
 
-		list_init(&c->shaking);
 		conn_connect(c);
 		if (clock_precise_us() >= end)
 			break;
@@ -737,14 +736,16 @@ conn_on_shake(struct task *t)
 		loop_next(net->loop, &net->shake);
 }
 
-/* After the events of this tick, in the order of arrival, a bounded share. */
+/* After the events of this tick, in the order of arrival, a bounded share. The
+ * link is the reaper's, who needs it only when all else is over: a list of its
+ * own would cost every idle connection 16 bytes. */
 static void
 conn_queue_handshake(struct conn *c)
 {
 	struct net *net = c->net;
 
-	list_remove(&c->shaking);
-	list_push_back(&net->shaking, &c->shaking);
+	list_remove(&c->reap.link);
+	list_push_back(&net->shaking, &c->reap.link);
 	net->shake.name = "handshakes";
 	net->shake.run = conn_on_shake;
 	loop_defer(net->loop, &net->shake);
@@ -821,7 +822,7 @@ conn_init(struct conn *c, struct net *n, int fd, const struct peer *peer,
 		.reap = { .name = ops->name, .run = conn_on_reap },
 		.peer = *peer
 	};
-	list_init(&c->shaking);
+	list_init(&c->reap.link);
 }
 
 void

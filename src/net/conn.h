@@ -65,7 +65,6 @@ struct conn {
 	struct tls_stream *tls; /* NULL: plain */
 	struct endpoint *endpoint; /* accepted on; NULL when dialled */
 	struct timer timer;
-	struct list shaking; /* in net's; for conn.c */
 	struct task reap;
 	struct peer peer; /* whom a PROXY header names, else who connected */
 	struct via *via;  /* NULL: no PROXY header named anybody */
