@@ -180,7 +180,7 @@ h2_session_check_update(struct h2 *h, const nghttp2_frame *frame)
 {
 	const nghttp2_ext_priority_update *update = frame->ext.payload;
 
-	if (frame->hd.type == NGHTTP2_PRIORITY_UPDATE && update->stream_id == 0)
+	if (update->stream_id == 0)
 		h2_terminate(h, NGHTTP2_PROTOCOL_ERROR, CLOSE_PROTOCOL);
 }
 
