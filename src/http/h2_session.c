@@ -16,6 +16,8 @@
 /* Answers to SETTINGS and PING that wait to be sent; who makes us keep more
  * does not read. */
 #define ACKS_MAX 256
+/* SETTINGS_MAX_FRAME_SIZE where nothing is said, as here. */
+#define FRAME_MAX 16384
 
 static struct h2_stream *
 h2_session_stream(struct h2 *h, int32_t id)
@@ -236,6 +238,11 @@ h2_session_on_begin_frame(nghttp2_session *session,
     const nghttp2_frame_hd *hd, void *arg)
 {
 	(void)session;
+	/* It measures all but this one (RFC 9113 section 4.2). */
+	if (hd->type == NGHTTP2_CONTINUATION && hd->length > FRAME_MAX) {
+		h2_terminate(arg, NGHTTP2_FRAME_SIZE_ERROR, CLOSE_PROTOCOL);
+		return NGHTTP2_ERR_CALLBACK_FAILURE;
+	}
 	if (hd->type != NGHTTP2_PRIORITY)
 		return 0;
 	h2_blame(arg, H2_ABUSE_PRIORITY);
