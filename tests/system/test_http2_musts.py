@@ -230,6 +230,8 @@ FRAMES = [
      Reset(FRAME_SIZE_ERROR), upload(), frame(DATA, 0, 1, bytes(16385))),
     ("4.2 HEADERS above the largest size", SIZE,
      head(after=bytes(16385))),
+    ("4.2 CONTINUATION above the largest size", SIZE,
+     cut(9)[0], go_on(cut(9)[1] + literal("x", "y" * 16384))),
     ("4.2 SETTINGS above the largest size", SIZE,
      frame(SETTINGS, 0, 0, b"\0\x99\0\0\0\0" * 2731)),
     ("4.2 an unknown type above the largest size", SIZE,
@@ -331,6 +333,7 @@ FRAMES = [
             HEADERS, END_HEADERS | PRIORITY_FLAG, 1, u32(0))),
 
     # 6.3 PRIORITY
+    ("6.3 on stream 0", PROTOCOL, frame(PRIORITY, 0, 0, u32(1) + b"\1")),
     ("6.3 of 4 bytes", Reset(FRAME_SIZE_ERROR),
      upload(), frame(PRIORITY, 0, 1, u32(0))),
     ("6.3 of 6 bytes", Reset(FRAME_SIZE_ERROR),
