@@ -5,6 +5,7 @@
  */
 #include "http/request.h"
 
+#include "http/client_certificate.h"
 #include "http/policy.h"
 #include "http/site_index.h"
 
@@ -84,6 +85,7 @@ request_read(struct txn *t, struct str raw)
 {
 	struct target *target = &t->req.target;
 	const struct http_conf *conf;
+	enum refusal client;
 
 	if (target_split(raw, target) != TARGET_OK)
 		return REFUSAL_BAD_TARGET;
@@ -100,6 +102,9 @@ request_read(struct txn *t, struct str raw)
 	txn_choose_site(t);
 	if (request_is_misdirected(t))
 		return REFUSAL_MISDIRECTED;
+	client = client_certificate_check(t);
+	if (client != REFUSAL_NONE)
+		return client;
 
 	conf = request_conf(t);
 	if (target_decode(t->arena, (enum encoded_slash)conf->encoded_slash,

@@ -7,6 +7,7 @@
 #include "base/compiler.h"
 
 /* No version and no name of the program: who attacks shall not be helped. */
+#define PAGE_END "</p>\n</html>\n"
 #define PAGE(title, heading, text) \
 	"<!doctype html>\n" \
 	"<html lang=\"en\">\n" \
@@ -21,8 +22,7 @@
 	"p { margin: 0; opacity: .7 }\n" \
 	"</style>\n" \
 	"<h1>" heading "</h1>\n" \
-	"<p>" text "</p>\n" \
-	"</html>\n"
+	"<p>" text PAGE_END
 
 struct status_row {
 	struct str reason, line, page;
@@ -90,6 +90,16 @@ struct str
 status_page(int status)
 {
 	return status_row(status)->page;
+}
+
+struct str
+status_page_saying(struct arena *a, int status, const char *what,
+    const char *why)
+{
+	struct str page = status_page(status);
+
+	return arena_strf(a, "%.*s</p>\n<p>%s: %s" PAGE_END,
+	    (int)(page.n - (sizeof PAGE_END - 1)), page.p, what, why);
 }
 
 bool

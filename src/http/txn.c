@@ -104,6 +104,12 @@ txn_follow(struct txn *t, const struct plan *plan, unsigned from)
 static void
 txn_reply_refusal(struct txn *t, int status)
 {
+	if (t->detail != NULL) {
+		txn_reply(t, status);
+		txn_reply_bytes(t, "text/html", status_page_saying(t->arena,
+		    status, refusal_text(t->refusal), t->detail));
+		return;
+	}
 	if (t->refusal != REFUSAL_PLAIN_HTTP) {
 		txn_reply_error(t, status);
 		return;
@@ -155,9 +161,10 @@ txn_note_refusal(struct txn *t, enum refusal why)
 		    "(%s), %s", refusal_text(why), t->res.status,
 		    refusal_word(why), txn_describe(t));
 	else
-		log_limited(limit, LOG_INFO, "%s: refused with %d (%s), %s",
-		    refusal_text(why), refusal_status(why), refusal_word(why),
-		    txn_describe(t));
+		log_limited(limit, LOG_INFO, "%s%s%s: refused with %d (%s), "
+		    "%s", refusal_text(why), t->detail != NULL ? ": " : "",
+		    t->detail != NULL ? t->detail : "", refusal_status(why),
+		    refusal_word(why), txn_describe(t));
 }
 
 /* A notice, where refusals are only information: an operator waits for it. */

@@ -142,6 +142,7 @@ struct txn {
 	const char *reason;   /* stable word: why refused, failed or cut; or NULL */
 	enum refusal refusal; /* which one, if that was it */
 	uint64_t reported;    /* bits: what it was not refused for */
+	const char *detail;   /* of it, which the client is told, too; or NULL */
 	struct upstream_report *upstream; /* NULL: not proxied */
 	struct str request_id; /* made when first asked for */
 	/* Called once when the transaction ends for whatever reason, before

@@ -8,6 +8,7 @@
 #include "http/regex.h"
 #include "http/site.h"
 #include "http/template.h"
+#include "net/tls_peer.h"
 
 #include <limits.h>
 #include <unistd.h>
@@ -366,6 +367,8 @@ variable_is_connected(const struct upstream_report *report)
 	}
 #define TEXT(id, value, doc) EXPAND(id, variable_put(out, value))
 #define WORD(id, value, doc) EXPAND(id, variable_put_word(out, value))
+#define TLS(id, fact, doc) \
+	EXPAND(id, tls_peer_put(t->conn->tls, TLS_FACT_##fact, out))
 #define NUMBER(id, when, value, doc) \
 	EXPAND(id, if (when) buf_u64(out, value))
 #define SECONDS(id, when, value, doc) \
@@ -375,6 +378,7 @@ variable_is_connected(const struct upstream_report *report)
 #include "http/variable.def"
 #undef TEXT
 #undef WORD
+#undef TLS
 #undef NUMBER
 #undef SECONDS
 #undef CALL
@@ -383,6 +387,7 @@ variable_is_connected(const struct upstream_report *report)
 const struct variable variables[] = {
 #define TEXT(id, value, doc) {#id, variable_##id, doc},
 #define WORD(id, value, doc) {#id, variable_##id, doc},
+#define TLS(id, fact, doc) {#id, variable_##id, doc},
 #define NUMBER(id, when, value, doc) {#id, variable_##id, doc},
 #define SECONDS(id, when, value, doc) {#id, variable_##id, doc},
 #define CALL(id, doc) {#id, variable_##id, doc},

@@ -10,6 +10,7 @@
 #include "conf/load.h"
 
 struct tls_context;
+struct tls_verify_conf;
 
 /* ---- configuration: `tls:` at the top and in a site -------------------- */
 
@@ -33,6 +34,7 @@ struct tls_conf {
 	struct conf_list signature_algorithms; /* char *; 0: OpenSSL's */
 	uint64_t watch; /* ms; 0: never */
 	struct tls_ticket_conf *tickets;
+	struct tls_verify_conf *client; /* net/tls_verify.h; NULL: none */
 };
 extern const struct conf_schema tls_schema; /* of struct tls_conf */
 

@@ -215,6 +215,10 @@ static const struct conf_field tls_fields[] = {
 	KEY_BLOCK(tls_conf, tickets, struct tls_ticket_conf,
 	    tls_ticket_schema, .flags = CONF_LOCAL | CONF_CAN_BE_OFF,
 	    .doc = "Session tickets; read at the top only."),
+	KEY_BLOCK(tls_conf, client, struct tls_verify_conf, tls_verify_schema,
+	    .flags = CONF_CAN_BE_OFF,
+	    .doc = "Asks clients for a certificate. Left out: they are not "
+	    "asked."),
 	KEY_END
 };
 

@@ -88,6 +88,9 @@ struct tls_shared {
 	 * after the other, often by the thousand. */
 	const struct tls_conf *conf;
 	struct tls_context shown;
+	/* The last `client` likewise. */
+	const struct tls_verify_conf *client;
+	const struct tls_verify *verify; /* NULL: it failed */
 	X509_STORE *trusted; /* the system's authorities */
 	bool is_warned; /* that there are none */
 };
@@ -197,13 +200,36 @@ tls_context_set_words(struct conf_load *load, SSL_CTX *ctx,
 	return bad == NULL;
 }
 
+/* False after an error. */
+static bool
+tls_context_find_verify(struct conf_load *load, const struct tls_conf *conf,
+    const struct tls_verify **verify)
+{
+	struct tls_shared *s = tls_shared_of(load);
+
+	*verify = NULL;
+	if (conf->client == NULL || conf_is_off(conf->client))
+		return true;
+	if (s->client != conf->client) {
+		s->client = conf->client;
+		s->verify = tls_verify_new(load, conf->client);
+	}
+	*verify = s->verify;
+	return s->verify != NULL;
+}
+
 static SSL_CTX *
 tls_context_open_site(struct conf_load *load, const struct tls_conf *conf)
 {
-	SSL_CTX *ctx = tls_context_open(TLS_server_method());
+	const struct tls_verify *verify;
+	SSL_CTX *ctx;
 
+	if (!tls_context_find_verify(load, conf, &verify))
+		return NULL;
+	ctx = tls_context_open(TLS_server_method());
 	if (ctx != NULL && tls_context_set_protocols(ctx, conf) &&
-	    tls_ticket_use(ctx)) {
+	    tls_ticket_use(ctx) &&
+	    (verify == NULL || tls_verify_use(ctx, verify))) {
 		arena_on_end(conf_arena(load), tls_context_on_end, ctx);
 		return tls_context_set_words(load, ctx, conf) ? ctx : NULL;
 	}
@@ -410,8 +436,9 @@ tls_context_show(SSL *ssl, const struct tls_context *c, struct str name)
 }
 
 /*
- * A session is resumed on its site only: where names and certificates are the
- * same. That holds over a reload and in every worker, as tickets do.
+ * A session is resumed on its site only: where names, certificates and what is
+ * asked of clients are the same. That holds over a reload and in every worker,
+ * as tickets do.
  */
 static bool
 tls_context_set_site(struct tls_context *c, const struct str *hosts,
@@ -425,6 +452,9 @@ tls_context_set_site(struct tls_context *c, const struct str *hosts,
 	for (size_t i = 0; ok && i < n_hosts; i++)
 		ok = EVP_DigestUpdate(md, hosts[i].p, hosts[i].n) == 1 &&
 		    EVP_DigestUpdate(md, "", 1) == 1;
+	if (c->verify != NULL)
+		ok = ok && EVP_DigestUpdate(md, c->verify->id,
+		    sizeof c->verify->id) == 1;
 	ok = ok && EVP_DigestFinal_ex(md, c->site, NULL) == 1;
 	EVP_MD_CTX_free(md);
 	return ok;
@@ -453,6 +483,7 @@ tls_context_new(struct conf_load *load, const struct tls_conf *conf,
 	c->ssl = tls_context_settings(load, conf, alpn);
 	if (c->ssl == NULL)
 		return NULL;
+	c->verify = tls_verify_of_context(c->ssl);
 	tls_context_note_hosts(conf_arena(load), c, hosts, n_hosts);
 	c->groups = tls_words_join(conf_arena(load), &conf->groups);
 	if (tls_context_set_site(c, hosts, n_hosts))

@@ -3,6 +3,7 @@
 #define NET_TLS_CONTEXT_H
 
 #include "net/tls.h"
+#include "net/tls_verify.h"
 
 #include <openssl/ssl.h>
 
@@ -23,6 +24,8 @@ struct tls_context {
 	size_t n_pairs;
 	uint8_t site[TLS_SITE_ID]; /* the session id context; server only */
 	const char *groups; /* NULL: the usual ones; server only */
+	const struct tls_verify *verify; /* of clients; NULL: they are not
+	                                  * asked */
 	bool is_verifying;         /* client only */
 };
 
@@ -66,9 +69,41 @@ bool tls_ticket_use(SSL_CTX *ctx);
 /* Whether there is a key; without one no ticket may be begun. */
 bool tls_ticket_is_ready(void);
 
+/* ---- net/tls_verify.c -------------------------------------------------- */
+
+/* What `client` of a site became. */
+struct tls_verify {
+	enum tls_verify_mode mode;
+	X509_STORE *store;
+	STACK_OF(X509_NAME) *names; /* told to clients */
+	int64_t until;              /* the end of the first revocation list */
+	uint8_t id[32]; /* same settings, same files: same id */
+};
+/* NULL after an error. */
+const struct tls_verify *tls_verify_new(struct conf_load *load,
+    const struct tls_verify_conf *conf);
+/* Clients of CTX are asked and verified by V. */
+bool tls_verify_use(SSL_CTX *ctx, const struct tls_verify *v);
+/* SSL goes on with TO, which may ask or not. */
+void tls_verify_switch(SSL *ssl, SSL_CTX *to);
+/* Of the site that SSL's handshake is with; NULL: it asks nobody. */
+const struct tls_verify *tls_verify_of(const SSL *ssl);
+const struct tls_verify *tls_verify_of_context(const SSL_CTX *ctx);
+/* Revocation lists of a file, for every chain that STORE verifies; UNTIL is the
+ * end of the first of them. */
+bool tls_verify_use_crl(struct conf_load *load, struct conf_pos pos,
+    const char *path, X509_STORE *store, int64_t *until);
+/* When the first certificate of the peer's chain ends; after a handshake that
+ * was not resumed. */
+int64_t tls_verify_until(const SSL *ssl);
+/* Before SSL's session goes into a ticket, and when it comes back from one. */
+bool tls_verify_stamp(SSL *ssl);
+bool tls_verify_may_resume(const SSL *ssl, SSL_SESSION *session);
+
 /* ---- net/tls_stream.c -------------------------------------------------- */
 
 /* The name that the client of SSL asked for, lower case. */
 void tls_stream_set_name(SSL *ssl, struct str name);
+SSL *tls_stream_ssl(const struct tls_stream *s);
 
 #endif

@@ -54,12 +54,14 @@ tls_front_find_name(SSL *ssl, char *name, size_t *len)
 }
 
 /* SSL_set_SSL_CTX alone brings ciphers, signature algorithms and callbacks
- * over, but neither versions nor groups nor what sessions belong to. */
+ * over, but neither versions nor groups, nor whether the client is asked, nor
+ * what sessions belong to. */
 static bool
 tls_front_switch(SSL *ssl, const struct tls_context *to, struct str name)
 {
 	SSL_CTX *ctx = to->ssl;
 
+	tls_verify_switch(ssl, ctx);
 	if (SSL_set_SSL_CTX(ssl, ctx) == NULL ||
 	    SSL_set_min_proto_version(ssl,
 	    (int)SSL_CTX_get_min_proto_version(ctx)) != 1 ||

@@ -657,6 +657,13 @@ tls_stream_covers(const struct tls_stream *s, struct str host)
 	        X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL) == 1;
 }
 
+SSL *
+tls_stream_ssl(const struct tls_stream *s)
+{
+	OBJ_CHECK(s, TLS_STREAM_MAGIC);
+	return s->ssl;
+}
+
 const char *
 tls_stream_version(const struct tls_stream *s)
 {

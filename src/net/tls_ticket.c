@@ -111,13 +111,31 @@ tls_ticket_on_key(SSL *ssl, unsigned char *name, unsigned char *iv,
 	    1 : 2;
 }
 
-/* Before a ticket is written: how long it is good is the keys' to say. */
+/* Before a ticket is written: how long it is good is the keys' to say, and that
+ * of what was verified. */
 static int
 tls_ticket_on_new(SSL *ssl, void *arg)
 {
 	(void)arg;
 	SSL_SESSION_set_timeout(SSL_get_session(ssl), (long)current.lifetime);
-	return 1;
+	return tls_verify_stamp(ssl) ? 1 : 0;
+}
+
+/* After one was opened: what OpenSSL would do by itself, unless the client is
+ * to be verified again. */
+static SSL_TICKET_RETURN
+tls_ticket_on_open(SSL *ssl, SSL_SESSION *session, const unsigned char *name,
+    size_t n_name, SSL_TICKET_STATUS status, void *arg)
+{
+	(void)name;
+	(void)n_name;
+	(void)arg;
+	if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW)
+		return SSL_TICKET_RETURN_IGNORE_RENEW;
+	if (!tls_verify_may_resume(ssl, session))
+		return SSL_TICKET_RETURN_IGNORE_RENEW;
+	return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE :
+	    SSL_TICKET_RETURN_USE_RENEW;
 }
 
 bool
@@ -125,5 +143,5 @@ tls_ticket_use(SSL_CTX *ctx)
 {
 	return SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, tls_ticket_on_key)
 	    == 1 && SSL_CTX_set_session_ticket_cb(ctx, tls_ticket_on_new,
-	    NULL, NULL) == 1;
+	    tls_ticket_on_open, NULL) == 1;
 }

@@ -53,6 +53,8 @@ const struct conf_foreign foreign_words[] = {
 	{"ssl_session_ticket_key", NULL,
 	    "write tls: {tickets: {key_files: [...]}}"},
 	{"ssl_ecdh_curve", NULL, "write tls: {groups: [...]}"},
+	{"ssl_verify_client", NULL, "write tls: {client: {verify: required}}"},
+	{"ssl_client_certificate", NULL, "write tls: {client: {ca: FILE}}"},
 	{"client_max_body_size", NULL, "write http: {max_body_size: 10m}"},
 	{"log_format", NULL, "write log_formats: {NAME: FORMAT}"},
 	{"error_page", NULL, "error pages cannot be replaced in this version"},
