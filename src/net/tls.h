@@ -33,6 +33,7 @@ struct tls_conf {
 	struct conf_list groups;       /* char *; 0: the usual ones */
 	struct conf_list signature_algorithms; /* char *; 0: OpenSSL's */
 	uint64_t watch; /* ms; 0: never */
+	bool stapling;
 	struct tls_ticket_conf *tickets;
 	struct tls_verify_conf *client; /* net/tls_verify.h; NULL: none */
 };
@@ -129,5 +130,50 @@ bool tls_renewal_pack(const struct tls_pairs *pairs, size_t i, int fd,
     struct err *e);
 bool tls_renewal_take(struct tls_pairs *pairs, size_t i, int fd,
     struct err *e);
+
+/* What a process that shows no certificates does not need. */
+void tls_renewal_forget_keys(struct tls_pairs *pairs);
+/* As tls_renewal_pack and _take, without the key. */
+bool tls_renewal_pack_public(const struct tls_pairs *pairs, size_t i, int fd,
+    struct err *e);
+bool tls_renewal_take_public(struct tls_pairs *pairs, size_t i, int fd,
+    struct err *e);
+
+/* ---- staples: what their authority says of certificates (OCSP) --------- */
+
+#define TLS_STAPLE_ID 32 /* bytes */
+#define TLS_STAPLE_MAX 65536 /* bytes of a response */
+struct tls_staple {
+	uint8_t leaf[TLS_STAPLE_ID]; /* of which certificate */
+	int64_t ends;    /* wall seconds; it is not shown from then on */
+	int64_t refresh; /* wall seconds; when to ask again */
+	struct str response; /* DER; n 0: none is shown */
+};
+/* False if it is of another certificate than I is now. It is copied. */
+bool tls_staple_put(struct tls_pairs *pairs, size_t i,
+    const struct tls_staple *s);
+bool tls_staple_get(const struct tls_pairs *pairs, size_t i,
+    struct tls_staple *out);
+/* How many there are, and when the first of them ends. */
+size_t tls_staple_count(const struct tls_pairs *pairs, int64_t *first_end);
+/* Those of the certificates that both have. */
+void tls_staple_inherit(struct tls_pairs *to, const struct tls_pairs *from);
+/* Whether clients are told to expect one (RFC 7633). */
+bool tls_staple_is_demanded(const struct tls_pairs *pairs, size_t i);
+
+struct tls_question {
+	struct str host, path; /* of an http URL; an IPv6 address is bare */
+	uint16_t port;
+	struct str request; /* DER */
+};
+/* What is to be asked about certificate I, and whom; false: nobody. */
+bool tls_staple_question(const struct tls_pairs *pairs, size_t i,
+    struct arena *a, struct tls_question *out);
+/* REFUSED: E says why; OUT is of no use. */
+enum tls_staple_check {
+	TLS_STAPLE_GOOD, TLS_STAPLE_REVOKED, TLS_STAPLE_REFUSED
+};
+enum tls_staple_check tls_staple_check(const struct tls_pairs *pairs,
+    size_t i, struct str response, struct tls_staple *out, struct err *e);
 
 #endif

@@ -212,6 +212,13 @@ static const struct conf_field tls_fields[] = {
 	    "connections get them without a reload; else the old ones stay, "
 	    "and the log says why. The master does that, since nobody else "
 	    "may read keys. Read at the top only."),
+	KEY_BOOL(tls_conf, stapling, .dflt = "on",
+	    .doc = "Whether clients are shown, with a certificate, what its "
+	    "authority says of it (OCSP), so that they need not ask "
+	    "themselves. Only of a certificate that names a responder by "
+	    "http, and whose issuer is in its file. The scout asks, checks "
+	    "the answer, and asks again at half of its life; without a good "
+	    "answer nothing is shown, and handshakes go on as ever."),
 	KEY_BLOCK(tls_conf, tickets, struct tls_ticket_conf,
 	    tls_ticket_schema, .flags = CONF_LOCAL | CONF_CAN_BE_OFF,
 	    .doc = "Session tickets; read at the top only."),

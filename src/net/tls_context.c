@@ -276,6 +276,8 @@ tls_context_settings(struct conf_load *load, const struct tls_conf *conf,
 	spoken = arena_alloc(a, sizeof *spoken);
 	*spoken = arena_str(a, alpn);
 	SSL_CTX_set_alpn_select_cb(ctx, tls_context_on_alpn, spoken);
+	if (conf->stapling)
+		tls_staple_use(ctx);
 	map_put(s->by_settings, buf_view(&name), ctx);
 	return ctx;
 }
@@ -325,6 +327,7 @@ tls_context_use_pairs(struct conf_load *load, const struct tls_conf *conf,
 			ok = false;
 			continue;
 		}
+		pair->is_stapled |= conf->stapling;
 		c->pairs[c->n_pairs++] = pair;
 		tls_pair_digest(md, pair);
 	}

@@ -100,6 +100,11 @@ int64_t tls_verify_until(const SSL *ssl);
 bool tls_verify_stamp(SSL *ssl);
 bool tls_verify_may_resume(const SSL *ssl, SSL_SESSION *session);
 
+/* ---- net/tls_staple.c -------------------------------------------------- */
+
+/* Handshakes of CTX show the staple of their certificate, if it has one. */
+void tls_staple_use(SSL_CTX *ctx);
+
 /* ---- net/tls_stream.c -------------------------------------------------- */
 
 /* The name that the client of SSL asked for, lower case. */

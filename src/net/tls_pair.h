@@ -40,6 +40,7 @@ struct tls_pair {
 	struct tls_bundle bundle; /* no leaf: it was refused */
 	struct tls_pair_host *hosts; /* that need it to be for them */
 	struct tls_stamps used, seen;
+	bool is_stapled; /* by some site that shows it */
 };
 
 /* ---- net/tls_key.c ----------------------------------------------------- */

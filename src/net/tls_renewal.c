@@ -9,11 +9,10 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/parcel.h"
 
-#include <errno.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
-#include <unistd.h>
 
 /* ---- looking ----------------------------------------------------------- */
 
@@ -200,21 +199,21 @@ refuse:
 /* ---- passing on -------------------------------------------------------- */
 
 static bool
-tls_renewal_write(BIO *bio, const struct tls_pair *pair)
+tls_renewal_write(BIO *bio, const struct tls_pair *pair, bool has_key)
 {
 	const struct tls_bundle *b = &pair->bundle;
 	bool ok = PEM_write_bio_X509(bio, b->leaf) == 1;
 
 	for (int i = 0; ok && i < sk_X509_num(b->chain); i++)
 		ok = PEM_write_bio_X509(bio, sk_X509_value(b->chain, i)) == 1;
-	return ok && (tls_key_is_stored(pair->key) ||
+	return ok && (!has_key || tls_key_is_stored(pair->key) ||
 	    PEM_write_bio_PKCS8PrivateKey(bio, b->key, NULL, NULL, 0, NULL,
 	    NULL) == 1);
 }
 
-bool
-tls_renewal_pack(const struct tls_pairs *pairs, size_t i, int fd,
-    struct err *e)
+static bool
+tls_renewal_pack_as(const struct tls_pairs *pairs, size_t i, bool has_key,
+    int fd, struct err *e)
 {
 	/* Of the secure kind, which wipes what it frees. */
 	BIO *bio = BIO_new(BIO_s_secmem());
@@ -222,7 +221,7 @@ tls_renewal_pack(const struct tls_pairs *pairs, size_t i, int fd,
 	char *p;
 	long n;
 
-	if (!tls_renewal_write(bio, pairs->items[i])) {
+	if (!tls_renewal_write(bio, pairs->items[i], has_key)) {
 		BIO_free(bio);
 		return err_set(e, "cannot be passed on: %s",
 		    tls_context_why());
@@ -234,34 +233,21 @@ tls_renewal_pack(const struct tls_pairs *pairs, size_t i, int fd,
 	return ok;
 }
 
-#define TLS_PARCEL_MAX (1u << 20) /* bytes; far beyond any chain */
-
-/* The place in the file is shared with whoever else was given it. */
-static bool
-tls_renewal_receive(int fd, struct arena *a, struct str *out, struct err *e)
+bool
+tls_renewal_pack(const struct tls_pairs *pairs, size_t i, int fd,
+    struct err *e)
 {
-	struct stat st;
-	size_t n = 0;
-	char *p;
-
-	if (fstat(fd, &st) != 0)
-		return err_sys(e, "cannot be received");
-	if (st.st_size <= 0 || st.st_size > TLS_PARCEL_MAX)
-		return err_set(e, "has %lld bytes", (long long)st.st_size);
-	p = arena_alloc(a, (size_t)st.st_size);
-	while (n < (size_t)st.st_size) {
-		ssize_t got = pread(fd, p + n, (size_t)st.st_size - n,
-		    (off_t)n);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			return err_sys(e, "cannot be received");
-		n += (size_t)got;
-	}
-	*out = str_of(p, n);
-	return true;
+	return tls_renewal_pack_as(pairs, i, true, fd, e);
 }
+
+bool
+tls_renewal_pack_public(const struct tls_pairs *pairs, size_t i, int fd,
+    struct err *e)
+{
+	return tls_renewal_pack_as(pairs, i, false, fd, e);
+}
+
+#define TLS_PARCEL_MAX (1u << 20) /* bytes; far beyond any chain */
 
 /* A source of one text, for whatever path. */
 static bool
@@ -277,7 +263,8 @@ tls_renewal_read_parcel(struct conf_source *s, const char *path,
 }
 
 static bool
-tls_renewal_unpack(struct tls_pair *pair, struct str text, struct err *e)
+tls_renewal_unpack(struct tls_pair *pair, struct str text, bool has_key,
+    struct err *e)
 {
 	struct conf_source source = {
 		.read = tls_renewal_read_parcel, .arg = &text
@@ -289,10 +276,10 @@ tls_renewal_unpack(struct tls_pair *pair, struct str text, struct err *e)
 	bool is_unlocked, ok;
 
 	ok = tls_bundle_read_certificate(&b, &words, &source, &f);
-	if (ok && tls_key_is_stored(pair->key)) {
+	if (ok && has_key && tls_key_is_stored(pair->key)) {
 		EVP_PKEY_up_ref(pair->bundle.key);
 		b.key = pair->bundle.key;
-	} else if (ok) {
+	} else if (ok && has_key) {
 		ok = tls_bundle_read_key(&b, &words, &reader, &source,
 		    &is_unlocked, &f);
 	}
@@ -306,8 +293,9 @@ tls_renewal_unpack(struct tls_pair *pair, struct str text, struct err *e)
 	return false;
 }
 
-bool
-tls_renewal_take(struct tls_pairs *pairs, size_t i, int fd, struct err *e)
+static bool
+tls_renewal_take_as(struct tls_pairs *pairs, size_t i, bool has_key, int fd,
+    struct err *e)
 {
 	struct arena *a = arena_new();
 	struct str text;
@@ -317,11 +305,41 @@ tls_renewal_take(struct tls_pairs *pairs, size_t i, int fd, struct err *e)
 		arena_end(a);
 		return err_set(e, "there is no certificate %zu", i);
 	}
-	ok = tls_renewal_receive(fd, a, &text, e);
+	ok = parcel_read(fd, TLS_PARCEL_MAX, a, &text, e);
 	if (ok) {
-		ok = tls_renewal_unpack(pairs->items[i], text, e);
+		ok = tls_renewal_unpack(pairs->items[i], text, has_key, e);
 		OPENSSL_cleanse((char *)text.p, text.n);
 	}
 	arena_end(a);
 	return ok;
+}
+
+bool
+tls_renewal_take(struct tls_pairs *pairs, size_t i, int fd, struct err *e)
+{
+	return tls_renewal_take_as(pairs, i, true, fd, e);
+}
+
+bool
+tls_renewal_take_public(struct tls_pairs *pairs, size_t i, int fd,
+    struct err *e)
+{
+	return tls_renewal_take_as(pairs, i, false, fd, e);
+}
+
+void
+tls_renewal_forget_keys(struct tls_pairs *pairs)
+{
+	/* It has the last one that was checked. */
+	SSL_CTX_free(pairs->scratch);
+	pairs->scratch = NULL;
+	for (size_t i = 0; i < pairs->n; i++) {
+		struct tls_pair *pair = pairs->items[i];
+
+		/* Nobody knows what a provider does then, in whose name. */
+		if (tls_key_is_stored(pair->key))
+			continue;
+		EVP_PKEY_free(pair->bundle.key);
+		pair->bundle.key = NULL;
+	}
 }

@@ -8,6 +8,7 @@
 #include "tls_world.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 struct world {
 	char dir[32];
