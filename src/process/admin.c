@@ -202,6 +202,27 @@ metrics_certificates(struct buf *b, const struct page_board *board)
 }
 
 static void
+metrics_staples(struct buf *b, const struct page_board *board)
+{
+	metrics_value(b, "weir_tls_ocsp_fetched_total", "counter",
+	    "Answers about certificates that their responders gave.",
+	    board->staples);
+	metrics_value(b, "weir_tls_ocsp_failed_total", "counter",
+	    "Times that a responder gave none, or none that is good.",
+	    board->staples_failed);
+	metrics_value(b, "weir_tls_ocsp_staples", "gauge",
+	    "Certificates that have an answer to be shown with them.",
+	    board->n_staples);
+	if (board->n_staples == 0)
+		return;
+	metrics_head(b, "weir_tls_ocsp_seconds_left",
+	    "Until the first of these answers ends; below 0 once it has, and "
+	    "is not shown any more.", "gauge");
+	buf_printf(b, "weir_tls_ocsp_seconds_left %lld\n",
+	    (long long)(board->staple_ends - clock_wall()));
+}
+
+static void
 metrics_board(struct buf *b, const struct page_board *board)
 {
 	metrics_head(b, "weir_build_info", "The version that runs.", "gauge");
@@ -244,6 +265,7 @@ metrics_text(struct arena *a)
 	totals_read(&t, a);
 	metrics_board(&b, &t.board);
 	metrics_certificates(&b, &t.board);
+	metrics_staples(&b, &t.board);
 	for (unsigned i = 0; (set = pages_set(i, &at)) != NULL; i++)
 		metrics_set(&b, set, t.sums + at);
 	return buf_view(&b);

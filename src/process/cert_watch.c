@@ -13,13 +13,12 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/parcel.h"
 #include "process/config.h"
+#include "process/stapler.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,10 +27,6 @@
  * hundred messages, and signals want to be heard. */
 #define AT_ONCE 32
 #define PAUSE 100 /* ms */
-
-#ifndef MFD_NOEXEC_SEAL
-#define MFD_NOEXEC_SEAL 8u /* Linux 6.3 */
-#endif
 
 /* ---- the board --------------------------------------------------------- */
 
@@ -82,27 +77,39 @@ cert_watch_count(struct cert_watch *w, bool is_done)
 
 /* ---- passing on -------------------------------------------------------- */
 
-/* Memory that nobody can change any more, or -1. */
-static int
-cert_watch_parcel(const struct tls_pairs *pairs, size_t i, struct err *e)
-{
-	unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
-	int fd = memfd_create("certificate", flags | MFD_NOEXEC_SEAL);
+typedef bool cert_watch_pack_fn(const struct tls_pairs *pairs, size_t i,
+    int fd, struct err *e);
 
-	if (fd < 0 && errno == EINVAL)
-		fd = memfd_create("certificate", flags);
-	if (fd < 0) {
-		err_sys(e, "cannot make a file in memory");
+static int
+cert_watch_parcel(const struct tls_pairs *pairs, size_t i,
+    cert_watch_pack_fn *pack, struct err *e)
+{
+	int fd = parcel_new("certificate", e);
+
+	if (fd < 0)
 		return -1;
-	}
-	if (tls_renewal_pack(pairs, i, fd, e)) {
-		if (fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK |
-		    F_SEAL_GROW | F_SEAL_WRITE) == 0)
-			return fd;
-		err_sys(e, "cannot seal a file in memory");
-	}
+	if (pack(pairs, i, fd, e))
+		return parcel_seal(fd, e) ? fd : -1;
 	close(fd);
 	return -1;
+}
+
+/* The scout asks about it from now on. It shows nothing, and gets no key. */
+static void
+cert_watch_tell_scout(struct cert_watch *w, size_t i, uint64_t generation)
+{
+	struct err e;
+	int fd = cert_watch_parcel(w->config->certificates, i,
+	    tls_renewal_pack_public, &e);
+
+	if (fd < 0) {
+		log_error("a new certificate is not known to the scout: %s",
+		    e.text);
+		return;
+	}
+	family_tell_scout(w->family, generation, MESSAGE_CERTIFICATE, i,
+	    &generation, sizeof generation, fd);
+	close(fd);
 }
 
 static void
@@ -114,7 +121,7 @@ cert_watch_tell(struct cert_watch *w, size_t i)
 	time_t ends = (time_t)facts.ends;
 	struct tm tm;
 	struct err e;
-	int fd = cert_watch_parcel(pairs, i, &e);
+	int fd = cert_watch_parcel(pairs, i, tls_renewal_pack, &e);
 
 	if (fd < 0) {
 		log_error("certificate %s: %s; reload to use it",
@@ -124,6 +131,7 @@ cert_watch_tell(struct cert_watch *w, size_t i)
 	family_tell_workers(w->family, generation, MESSAGE_CERTIFICATE, i,
 	    &generation, sizeof generation, fd);
 	close(fd);
+	cert_watch_tell_scout(w, i, generation);
 	gmtime_r(&ends, &tm);
 	log_notice("certificate %s replaced, valid until %04d-%02d-%02d",
 	    facts.certificate, tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
@@ -188,8 +196,10 @@ cert_watch_on_look(struct timer *t)
 			tried++;
 			break;
 		}
-	if (tried > 0)
+	if (tried > 0) {
 		cert_watch_board(w);
+		stapler_board(w->pages, w->config);
+	}
 	w->at = i < n ? i : 0;
 	timer_start(w->loop, &w->look, i < n ? PAUSE :
 	    w->is_moving && w->every > SETTLE ? SETTLE : w->every);
@@ -216,6 +226,7 @@ cert_watch_start(struct cert_watch *w, const struct config *config)
 	w->at = 0;
 	w->every = tls != NULL ? tls->watch : CERT_WATCH_EVERY;
 	cert_watch_board(w);
+	stapler_board(w->pages, config);
 	if (w->every > 0 && tls_renewal_count(config->certificates) > 0)
 		timer_start(w->loop, &w->look, w->every);
 }

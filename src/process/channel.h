@@ -18,7 +18,8 @@
 	MESSAGE(STDERR,      "master to child", "a descriptor in place of the terminal") \
 	MESSAGE(LOG_FILE,    "master to child", "a descriptor for the log file of that path") \
 	MESSAGE(TICKET_KEYS, "master to child", "struct tls_ticket_keys") \
-	MESSAGE(CERTIFICATE, "master to child", "a descriptor for that certificate; its generation")
+	MESSAGE(CERTIFICATE, "master to child", "a descriptor for that certificate; its generation") \
+	MESSAGE(STAPLE,      "scout to workers", "a descriptor for an OCSP answer")
 
 enum message_type {
 #define MESSAGE(id, direction, text) MESSAGE_##id,

@@ -14,6 +14,7 @@
 #include "process/channel.h"
 #include "process/heartbeat.h"
 #include "process/memory_guard.h"
+#include "process/stapler.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -33,6 +34,7 @@ struct child {
 	struct server *server;
 	struct memory_guard memory;
 	struct signals *signals;
+	struct stapler *stapler; /* of the scout only */
 	struct channel channel;
 	struct timer beat;
 	struct timer give_up;
@@ -132,9 +134,16 @@ child_on_message(struct channel *ch, const struct message *m, int fd)
 			uint64_t generation;
 
 			memcpy(&generation, m->payload, sizeof generation);
-			cert_watch_take(c->setup->config, generation,
-			    m->value, fd);
+			if (c->stapler != NULL)
+				stapler_renew(c->stapler, generation,
+				    m->value, fd);
+			else
+				cert_watch_take(c->setup->config,
+				    generation, m->value, fd);
 		}
+		break;
+	case MESSAGE_STAPLE:
+		stapler_take(c->setup->config, m, fd);
 		break;
 	case MESSAGE_READY:
 	case MESSAGE_BEAT:
@@ -220,18 +229,38 @@ child_open(struct child *c, struct err *e)
 
 /* Before a thread is made, since what was given up is inherited. */
 static bool
-child_confine(const struct child_setup *s, struct err *e)
+child_confine(const struct child_setup *s, const char *const *reads,
+    size_t n_reads, struct err *e)
+{
+	return sandbox_enter(s->identity, s->master, e) &&
+	    (!s->config->root->sandbox ||
+	    sandbox_confine(reads, n_reads, e));
+}
+
+static bool
+worker_confine(const struct child_setup *s, struct err *e)
 {
 	const struct generation *g = s->config->generation;
 
-	return sandbox_enter(s->identity, s->master, e) &&
-	    (!s->config->root->sandbox ||
-	    sandbox_confine(g->reads, g->n_reads, e));
+	return child_confine(s, g->reads, g->n_reads, e);
+}
+
+/* It serves no files. */
+static bool
+scout_confine(const struct child_setup *s, struct err *e)
+{
+	size_t n = 0;
+
+	while (stapler_reads[n] != NULL)
+		n++;
+	return child_confine(s, stapler_reads, n, e);
 }
 
 static int
 child_run(const struct child_setup *setup, const char *role,
-    uint64_t max_memory, bool (*listen)(struct child *c, struct err *e))
+    uint64_t max_memory,
+    bool (*confine)(const struct child_setup *s, struct err *e),
+    bool (*listen)(struct child *c, struct err *e))
 {
 	struct child c = {
 		.setup = setup,
@@ -248,7 +277,7 @@ child_run(const struct child_setup *setup, const char *role,
 	panic_add_reporter(child_report, &c);
 	pages_own(setup->pages, setup->slot);
 	if (!memory_guard_open(&c.memory, max_memory, &e) ||
-	    !child_confine(setup, &e) || !child_open(&c, &e) ||
+	    !confine(setup, &e) || !child_open(&c, &e) ||
 	    !listen(&c, &e)) {
 		log_crit("cannot start: %s", e.text);
 		return 3;
@@ -261,7 +290,11 @@ child_run(const struct child_setup *setup, const char *role,
 	memory_guard_end(&c.memory);
 	server_end(c.server);
 	loop_tick(c.loop, 0); /* the closing stage of what was cut */
+	if (c.stapler != NULL)
+		stapler_stop(c.stapler);
 	pool_end(c.pool);
+	if (c.stapler != NULL)
+		stapler_end(c.stapler);
 	channel_close(&c.channel);
 	signals_end(c.signals);
 	net_end(c.net);
@@ -283,6 +316,8 @@ scout_listen(struct child *c, struct err *e)
 {
 	struct endpoint *admin = c->setup->config->admin;
 
+	c->stapler = stapler_new(c->loop, c->pool, &c->channel,
+	    c->setup->config);
 	return admin == NULL || server_listen(c->server, &admin, 1, 0, e);
 }
 
@@ -293,11 +328,11 @@ worker_main(const struct child_setup *setup)
 
 	snprintf(role, sizeof role, "worker %u", setup->index);
 	return child_run(setup, role, setup->config->root->max_memory,
-	    worker_listen);
+	    worker_confine, worker_listen);
 }
 
 int
 scout_main(const struct child_setup *setup)
 {
-	return child_run(setup, "scout", 0, scout_listen);
+	return child_run(setup, "scout", 0, scout_confine, scout_listen);
 }

@@ -94,6 +94,8 @@ child_on_message(struct channel *ch, const struct message *m, int fd)
 	    channel);
 	struct family *f = c->family;
 
+	if (m->type == MESSAGE_STAPLE && c->role == ROLE_SCOUT)
+		f->ops->staple(f->arg, m, fd);
 	fd_close(&fd);
 	heartbeat_hear(&c->heart);
 	if (m->type == MESSAGE_BEAT)
@@ -386,8 +388,8 @@ family_tell(struct family *f, enum message_type type, uint64_t value,
 		    value, payload, size, fd);
 }
 
-void
-family_tell_workers(struct family *f, uint64_t generation,
+static void
+family_tell_role(struct family *f, enum page_role role, uint64_t generation,
     enum message_type type, uint64_t value, const void *payload, size_t size,
     int fd)
 {
@@ -395,9 +397,27 @@ family_tell_workers(struct family *f, uint64_t generation,
 		struct child_process *c = LIST_ITEM(link, struct child_process,
 		    link);
 
-		if (c->role == ROLE_WORKER && c->generation == generation)
+		if (c->role == role && c->generation == generation)
 			child_tell(c, type, value, payload, size, fd);
 	}
+}
+
+void
+family_tell_workers(struct family *f, uint64_t generation,
+    enum message_type type, uint64_t value, const void *payload, size_t size,
+    int fd)
+{
+	family_tell_role(f, ROLE_WORKER, generation, type, value, payload,
+	    size, fd);
+}
+
+void
+family_tell_scout(struct family *f, uint64_t generation,
+    enum message_type type, uint64_t value, const void *payload, size_t size,
+    int fd)
+{
+	family_tell_role(f, ROLE_SCOUT, generation, type, value, payload,
+	    size, fd);
 }
 
 /* ---- deaths ------------------------------------------------------------ */

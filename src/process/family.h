@@ -16,6 +16,8 @@ struct family_ops {
 	void (*failed)(void *arg, uint64_t generation, const char *why);
 	/* No child is left. */
 	void (*empty)(void *arg);
+	/* A scout has asked about a certificate; FD is the family's, or -1. */
+	void (*staple)(void *arg, const struct message *m, int fd);
 };
 
 struct family {
@@ -60,6 +62,10 @@ void family_tell(struct family *f, enum message_type type, uint64_t value,
     const void *payload, size_t size, int fd);
 /* To the workers of GENERATION. */
 void family_tell_workers(struct family *f, uint64_t generation,
+    enum message_type type, uint64_t value, const void *payload, size_t size,
+    int fd);
+/* To the scout of GENERATION. */
+void family_tell_scout(struct family *f, uint64_t generation,
     enum message_type type, uint64_t value, const void *payload, size_t size,
     int fd);
 /* SIGCHLD: PID ended with STATUS. False: not one of ours. */

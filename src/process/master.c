@@ -25,6 +25,7 @@
 #include "process/family.h"
 #include "process/notify.h"
 #include "process/pid_file.h"
+#include "process/stapler.h"
 #include "process/upgrade.h"
 #include "upstream/upstream.h"
 
@@ -322,6 +323,7 @@ master_reload(struct master *m)
 		master_fail_reload(m, e.text);
 		return;
 	}
+	tls_staple_inherit(m->next.certificates, m->config.certificates);
 	if (!family_start(&m->family, &m->next, &m->next_identity, &e)) {
 		log_files_close(m->next.generation);
 		listen_set_rollback(m->sockets);
@@ -448,6 +450,18 @@ master_on_failed(void *arg, uint64_t generation, const char *why)
 }
 
 static void
+master_on_staple(void *arg, const struct message *msg, int fd)
+{
+	struct master *m = arg;
+
+	stapler_pass_on(&m->family, m->pages, &m->config, msg, fd);
+	/* A scout asks while others of its generation are still starting. */
+	if (m->next.arena != NULL)
+		stapler_pass_on(&m->family, m->pages, &m->next, msg, fd);
+	stapler_board(m->pages, &m->config);
+}
+
+static void
 master_on_empty(void *arg)
 {
 	struct master *m = arg;
@@ -459,6 +473,7 @@ master_on_empty(void *arg)
 static const struct family_ops master_family_ops = {
 	.ready = master_on_ready,
 	.failed = master_on_failed,
+	.staple = master_on_staple,
 	.empty = master_on_empty
 };
 

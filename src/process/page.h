@@ -45,6 +45,9 @@ struct page_board {
 	uint64_t log_lost; /* lines of the error log, of all processes */
 	int64_t reloaded; /* wall seconds */
 	uint64_t renewals, renewals_failed; /* of certificates */
+	uint64_t staples, staples_failed; /* answers of OCSP responders */
+	uint64_t n_staples;
+	int64_t staple_ends; /* wall seconds; of the first, if there is one */
 	uint64_t n_certificates;
 	/* Those that end first, as many as there is room for. */
 	uint64_t n_certificates_shown;

@@ -285,7 +285,7 @@ every_message_has_a_name(void **state)
 {
 	(void)state;
 	assert_string_equal(message_name(MESSAGE_READY), "READY");
-	assert_string_equal(message_name(MESSAGE_COUNT - 1), "CERTIFICATE");
+	assert_string_equal(message_name(MESSAGE_COUNT - 1), "STAPLE");
 	assert_string_equal(message_name(MESSAGE_COUNT), "?");
 }
 

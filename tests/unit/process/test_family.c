@@ -59,7 +59,9 @@ on_empty(void *arg)
 	(void)arg;
 }
 
-static const struct family_ops ops = { on_ready, on_failed, on_empty };
+static const struct family_ops ops = {
+	.ready = on_ready, .failed = on_failed, .empty = on_empty
+};
 
 static int
 setup(void **state)
