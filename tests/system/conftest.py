@@ -16,6 +16,7 @@ have crashed or tripped a sanitizer.
 import http.client
 import os
 import pathlib
+import random
 import re
 import signal
 import socket
@@ -39,15 +40,22 @@ ports_given = set()  # of this run
 
 
 def free_port():
-    """One that nothing listens on, and that no test was given before."""
+    """One that nothing listens on, and that no test was given before. Below
+    those of connections that are dialled, which come and go meanwhile."""
     while True:
-        with socket.socket() as s:
-            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            s.bind(("127.0.0.1", 0))
-            port = s.getsockname()[1]
-        if port not in ports_given:
-            ports_given.add(port)
-            return port
+        port = random.SystemRandom().randrange(10240, 32768)
+        if port in ports_given:
+            continue
+        ports_given.add(port)
+        try:
+            for family, host in ((socket.AF_INET, "127.0.0.1"),
+                                 (socket.AF_INET6, "::")):
+                with socket.socket(family) as s:
+                    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                    s.bind((host, port))
+        except OSError:
+            continue
+        return port
 
 
 def wait_until(condition, seconds=10, every=0.02):
