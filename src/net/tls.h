@@ -96,10 +96,14 @@ struct tls_client_conf {
 	char *ca; /* path; NULL: the system's */
 	char *name; /* for SNI and verification; NULL: the server's */
 	char *certificate, *key, *key_password; /* NULL: none */
+	char *crl; /* path; NULL: nothing is looked up */
+	struct conf_list protocols; /* char *, as in tls_conf */
+	char *ciphers;
 };
 extern const struct conf_schema tls_client_schema;
+/* ALPN is offered, in wire format. */
 struct tls_context *tls_context_new_client(struct conf_load *load,
-    const struct tls_client_conf *conf);
+    const struct tls_client_conf *conf, struct str alpn);
 
 /* ---- certificates that change while they serve ------------------------- */
 

@@ -232,10 +232,9 @@ static const struct conf_field tls_fields[] = {
 /* OpenSSL passes over what it does not know in a list, as long as it knows
  * something: a slip of the pen would go unnoticed. */
 static void
-tls_conf_check_cipher(struct conf_load *load, const struct tls_conf *c,
+tls_conf_check_cipher(struct conf_load *load, struct conf_pos pos,
     SSL_CTX *ctx, struct str word)
 {
-	struct conf_pos pos = conf_pos_of(c, &c->ciphers);
 	const char *name = arena_memdup(conf_arena(load), word.p, word.n);
 
 	/* "!", "-" and "+" speak of ciphers that may well be missing, "@" is
@@ -252,24 +251,34 @@ tls_conf_check_cipher(struct conf_load *load, const struct tls_conf *c,
 }
 
 static void
-tls_conf_check_ciphers(struct conf_load *load, const struct tls_conf *c)
+tls_conf_check_ciphers(struct conf_load *load, struct conf_pos pos,
+    const char *ciphers)
 {
-	SSL_CTX *ctx = tls_context_open(TLS_server_method());
+	SSL_CTX *ctx = tls_context_open(TLS_method());
 
-	if (ctx == NULL || SSL_CTX_set_cipher_list(ctx, c->ciphers) != 1) {
-		conf_error(load, conf_pos_of(c, &c->ciphers), "bad-value",
+	if (ctx == NULL || SSL_CTX_set_cipher_list(ctx, ciphers) != 1) {
+		conf_error(load, pos, "bad-value",
 		    "OpenSSL knows none of these ciphers; `openssl ciphers` "
 		    "lists those that it knows");
 	} else {
-		for (const char *p = c->ciphers; *p != '\0';) {
+		for (const char *p = ciphers; *p != '\0';) {
 			size_t n = strcspn(p, ":, ;");
 
-			tls_conf_check_cipher(load, c, ctx, str_of(p, n));
+			tls_conf_check_cipher(load, pos, ctx, str_of(p, n));
 			p += n + (p[n] != '\0');
 		}
 	}
 	ERR_clear_error();
 	SSL_CTX_free(ctx);
+}
+
+static void
+tls_conf_check_versions(struct conf_load *load, struct conf_pos pos,
+    const struct conf_list *protocols)
+{
+	if (protocols->n == 0)
+		conf_error(load, pos, "bad-value",
+		    "without a protocol nobody can connect");
 }
 
 static void
@@ -280,11 +289,11 @@ tls_conf_check(struct conf_load *load, void *block)
 	if (c->certificates.n > 0 && c->self_signed)
 		conf_error(load, conf_pos_of(c, &c->self_signed), "bad-value",
 		    "a site has either certificates or a self-signed one");
-	if (c->protocols.n == 0)
-		conf_error(load, conf_pos_of(c, &c->protocols), "bad-value",
-		    "without a protocol nobody can connect");
+	tls_conf_check_versions(load, conf_pos_of(c, &c->protocols),
+	    &c->protocols);
 	if (conf_is_set(c, &c->ciphers))
-		tls_conf_check_ciphers(load, c);
+		tls_conf_check_ciphers(load, conf_pos_of(c, &c->ciphers),
+		    c->ciphers);
 }
 
 const struct conf_schema tls_schema = {
@@ -323,6 +332,15 @@ static const struct conf_field tls_client_fields[] = {
 	    .doc = "A PEM file with its private key."),
 	KEY_STR(tls_client_conf, key_password, .flags = CONF_SECRET,
 	    .doc = TLS_KEY_PASSWORD),
+	KEY_PATH(tls_client_conf, crl,
+	    .doc = "A PEM file with revocation lists, one of each authority "
+	    "of a chain, the one of `ca` included. Without a list, or with one "
+	    "that has expired, no server of that authority is believed."),
+	KEY_LIST(tls_client_conf, protocols, conf_type_tls_protocol,
+	    .dflt = "[TLSv1.2, TLSv1.3]", .doc = "The versions spoken."),
+	KEY_STR(tls_client_conf, ciphers, .dflt = "DEFAULT",
+	    .doc = "The cipher suites of TLS 1.2 that are offered, as "
+	    "openssl-ciphers(1) writes them; the server chooses."),
 	KEY_END
 };
 
@@ -344,6 +362,16 @@ tls_conf_check_client(struct conf_load *load, void *block)
 	if (!c->verify && c->ca != NULL)
 		conf_warning(load, conf_pos_of(c, &c->ca), "unused-key",
 		    "nothing is verified, so `ca` has no effect");
+	/* The system's are all of the world's, and so would the lists be. */
+	if (c->crl != NULL && c->ca == NULL)
+		conf_error(load, conf_pos_of(c, &c->crl), "missing-key",
+		    "revocation lists are of the authorities of `ca`, which "
+		    "is not there");
+	tls_conf_check_versions(load, conf_pos_of(c, &c->protocols),
+	    &c->protocols);
+	if (conf_is_set(c, &c->ciphers))
+		tls_conf_check_ciphers(load, conf_pos_of(c, &c->ciphers),
+		    c->ciphers);
 }
 
 const struct conf_schema tls_client_schema = {

@@ -148,26 +148,26 @@ tls_context_on_alpn(SSL *ssl, const unsigned char **out, unsigned char *n,
 }
 
 static bool
-tls_context_speaks(const struct tls_conf *conf, struct str version)
+tls_context_speaks(const struct conf_list *protocols, struct str version)
 {
-	for (CONF_EACH(char *, p, &conf->protocols))
+	for (CONF_EACH(char *, p, protocols))
 		if (str_eq(str_from(*p), version))
 			return true;
 	return false;
 }
 
 static bool
-tls_context_set_protocols(SSL_CTX *ctx, const struct tls_conf *conf)
+tls_context_set_protocols(SSL_CTX *ctx, const struct conf_list *protocols,
+    const char *ciphers)
 {
-	bool has_2 = tls_context_speaks(conf, STR("TLSv1.2"));
-	bool has_3 = tls_context_speaks(conf, STR("TLSv1.3"));
+	bool has_2 = tls_context_speaks(protocols, STR("TLSv1.2"));
+	bool has_3 = tls_context_speaks(protocols, STR("TLSv1.3"));
 
 	return SSL_CTX_set_min_proto_version(ctx,
 	    has_2 ? TLS1_2_VERSION : TLS1_3_VERSION) == 1 &&
 	    SSL_CTX_set_max_proto_version(ctx,
 	    has_3 ? TLS1_3_VERSION : TLS1_2_VERSION) == 1 &&
-	    SSL_CTX_set_cipher_list(ctx, conf->ciphers) == 1 &&
-	    SSL_CTX_set_dh_auto(ctx, 1) == 1;
+	    SSL_CTX_set_cipher_list(ctx, ciphers) == 1;
 }
 
 /*
@@ -227,8 +227,9 @@ tls_context_open_site(struct conf_load *load, const struct tls_conf *conf)
 	if (!tls_context_find_verify(load, conf, &verify))
 		return NULL;
 	ctx = tls_context_open(TLS_server_method());
-	if (ctx != NULL && tls_context_set_protocols(ctx, conf) &&
-	    tls_ticket_use(ctx) &&
+	if (ctx != NULL &&
+	    tls_context_set_protocols(ctx, &conf->protocols, conf->ciphers) &&
+	    SSL_CTX_set_dh_auto(ctx, 1) == 1 && tls_ticket_use(ctx) &&
 	    (verify == NULL || tls_verify_use(ctx, verify))) {
 		arena_on_end(conf_arena(load), tls_context_on_end, ctx);
 		return tls_context_set_words(load, ctx, conf) ? ctx : NULL;
@@ -553,7 +554,7 @@ tls_context_trust(struct conf_load *load, SSL_CTX *ctx,
 {
 	struct str text;
 
-	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+	tls_verify_use_server(ctx);
 	if (conf->ca == NULL) {
 		SSL_CTX_set1_cert_store(ctx, tls_context_system_store(load));
 		return true;
@@ -571,15 +572,15 @@ tls_context_trust(struct conf_load *load, SSL_CTX *ctx,
  * nothing of it has a place. */
 struct tls_context *
 tls_context_new_client(struct conf_load *load,
-    const struct tls_client_conf *conf)
+    const struct tls_client_conf *conf, struct str alpn)
 {
-	static const unsigned char alpn[] = "\x08http/1.1";
 	struct tls_context *c = arena_zalloc(conf_arena(load), sizeof *c);
 	SSL_CTX *ctx = tls_context_open(TLS_client_method());
 
 	/* This one function gives 0 when it worked. */
-	if (ctx == NULL ||
-	    SSL_CTX_set_alpn_protos(ctx, alpn, sizeof alpn - 1) != 0) {
+	if (ctx == NULL || SSL_CTX_set_alpn_protos(ctx,
+	    (const unsigned char *)alpn.p, (unsigned)alpn.n) != 0 ||
+	    !tls_context_set_protocols(ctx, &conf->protocols, conf->ciphers)) {
 		conf_error(load, (struct conf_pos){0}, "tls",
 		    "OpenSSL cannot be set up: %s", tls_context_why());
 		SSL_CTX_free(ctx);
@@ -588,7 +589,12 @@ tls_context_new_client(struct conf_load *load,
 	arena_on_end(conf_arena(load), tls_context_on_end, ctx);
 	c->ssl = ctx;
 	c->is_verifying = conf->verify;
+	tls_resume_use(ctx);
 	if (conf->verify && !tls_context_trust(load, ctx, conf))
+		return NULL;
+	if (conf->verify && conf->crl != NULL &&
+	    !tls_verify_use_crl(load, conf_pos_of(conf, &conf->crl),
+	    conf->crl, ctx))
 		return NULL;
 	if (conf->certificate == NULL || conf->key == NULL)
 		return c;

@@ -89,16 +89,26 @@ void tls_verify_switch(SSL *ssl, SSL_CTX *to);
 /* Of the site that SSL's handshake is with; NULL: it asks nobody. */
 const struct tls_verify *tls_verify_of(const SSL *ssl);
 const struct tls_verify *tls_verify_of_context(const SSL_CTX *ctx);
-/* Revocation lists of a file, for every chain that STORE verifies; UNTIL is the
- * end of the first of them. */
+/* Servers of CTX are verified; who is refused is described to the stream. */
+void tls_verify_use_server(SSL_CTX *ctx);
+/* Revocation lists of a file, for every chain that CTX verifies. */
 bool tls_verify_use_crl(struct conf_load *load, struct conf_pos pos,
-    const char *path, X509_STORE *store, int64_t *until);
+    const char *path, SSL_CTX *ctx);
 /* When the first certificate of the peer's chain ends; after a handshake that
  * was not resumed. */
 int64_t tls_verify_until(const SSL *ssl);
 /* Before SSL's session goes into a ticket, and when it comes back from one. */
 bool tls_verify_stamp(SSL *ssl);
 bool tls_verify_may_resume(const SSL *ssl, SSL_SESSION *session);
+/* Likewise of a session with a server; then until when (wall seconds) what was
+ * verified for it holds. */
+bool tls_verify_stamp_server(const SSL *ssl, SSL_SESSION *session);
+int64_t tls_verify_end_of(SSL_SESSION *session);
+
+/* ---- net/tls_resume.c -------------------------------------------------- */
+
+/* Sessions of CTX, towards servers, go to the struct tls_resume of each. */
+void tls_resume_use(SSL_CTX *ctx);
 
 /* ---- net/tls_staple.c -------------------------------------------------- */
 
@@ -110,5 +120,7 @@ void tls_staple_use(SSL_CTX *ctx);
 /* The name that the client of SSL asked for, lower case. */
 void tls_stream_set_name(SSL *ssl, struct str name);
 SSL *tls_stream_ssl(const struct tls_stream *s);
+/* Why the server of SSL is about to be refused, and for which certificate. */
+void tls_stream_note_refusal(SSL *ssl, const char *why, const X509 *x);
 
 #endif

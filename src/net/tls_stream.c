@@ -29,6 +29,7 @@
 struct tls_stream {
 	uint32_t magic;
 	uint8_t end; /* enum tls_step, TLS_DONE: it goes on */
+	uint8_t refusal; /* enum tls_refusal */
 	bool is_server : 1;
 	bool is_composing : 1; /* the scratch page holds what we write */
 	bool has_eof : 1;      /* the socket's end was seen */
@@ -95,19 +96,19 @@ tls_stream_explain_error(struct tls_stream *s, unsigned long e)
 			    tls_stream_reasons[i].words, "");
 			return;
 		}
-	if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED)
-		tls_stream_fail(s, TLS_BROKEN, "the certificate is refused: ",
-		    X509_verify_cert_error_string(
-		    SSL_get_verify_result(s->ssl)));
+	if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED &&
+	    s->refusal == TLS_REFUSED_BY_US)
+		s->end = TLS_BROKEN; /* tls_stream_note_refusal has said why */
 	else if (reason == SSL_R_CALLBACK_FAILED)
 		tls_stream_fail(s, TLS_BROKEN, s->name != NULL ?
 		    "no site here has the name " :
 		    "the client names no site, and none is the default",
 		    s->name != NULL ? s->name : "");
-	else if (reason > TLS_ALERTS)
+	else if (reason > TLS_ALERTS) {
+		s->refusal = TLS_REFUSED_BY_PEER;
 		tls_stream_fail(s, TLS_BROKEN, "the peer refuses: ",
 		    SSL_alert_desc_string_long(reason - TLS_ALERTS));
-	else
+	} else
 		tls_stream_fail(s, TLS_BROKEN,
 		    words != NULL ? words : "OpenSSL does not say why", "");
 }
@@ -402,8 +403,11 @@ tls_stream_set_server(struct tls_stream *s, const struct tls_context *ctx,
 		return false;
 	if (!ctx->is_verifying || name == NULL)
 		return true;
+	/* RFC 9525 section 6.3: a wildcard is a whole label; section 2: names
+	 * stand in the extension for them, a common name is none. */
 	X509_VERIFY_PARAM_set_hostflags(param,
-	    X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	    X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
+	    X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
 	return is_ip ? X509_VERIFY_PARAM_set1_ip_asc(param, name) == 1 :
 	    X509_VERIFY_PARAM_set1_host(param, name, 0) == 1;
 }
@@ -461,6 +465,10 @@ tls_stream_end(struct tls_stream *s)
 	if (s == NULL)
 		return;
 	OBJ_CHECK(s, TLS_STREAM_MAGIC);
+	/* An end without close_notify is no reason any more not to resume the
+	 * session (RFC 5246 section 7.2.1), but OpenSSL takes it for one. */
+	if (s->ssl != NULL)
+		SSL_set_shutdown(s->ssl, SSL_SENT_SHUTDOWN);
 	SSL_free(s->ssl);
 	leftover_free(s->conn->net, &s->in);
 	leftover_free(s->conn->net, &s->out);
@@ -483,6 +491,40 @@ tls_stream_set_name(SSL *ssl, struct str name)
 	s->name = mem_alloc(name.n + 1);
 	memcpy(s->name, name.p, name.n);
 	s->name[name.n] = '\0';
+}
+
+/* Subjects are the peer's to make up: as long as they like. */
+#define TLS_SUBJECT_MAX 200
+
+void
+tls_stream_note_refusal(SSL *ssl, const char *why, const X509 *x)
+{
+	struct tls_stream *s = tls_stream_of(SSL_get_rbio(ssl));
+	const char *wanted = X509_VERIFY_PARAM_get0_host(SSL_get0_param(ssl),
+	    0);
+	char room[TLS_SUBJECT_MAX + 400];
+	struct buf b = buf_fixed(room, sizeof room);
+	BIO *bio = BIO_new(BIO_s_mem());
+	char *subject = NULL;
+	long n = 0;
+
+	if (bio != NULL && x != NULL) {
+		X509_NAME_print_ex(bio, X509_get_subject_name(x), 0,
+		    XN_FLAG_RFC2253);
+		n = BIO_get_mem_data(bio, &subject);
+	}
+	buf_printf(&b, "%s (%.*s", why,
+	    (int)(n < TLS_SUBJECT_MAX ? n : TLS_SUBJECT_MAX), subject);
+	if (n == 0)
+		buf_z(&b, "no subject");
+	buf_printf(&b, "%s%s)", wanted != NULL ? ", wanted " : "",
+	    wanted != NULL ? wanted : "");
+	buf_chr(&b, '\0');
+	room[sizeof room - 1] = '\0'; /* if it was too much */
+	BIO_free(bio);
+	s->refusal = TLS_REFUSED_BY_US;
+	tls_stream_fail(s, (enum tls_step)s->end,
+	    "the certificate is refused: ", room);
 }
 
 /* ---- moving bytes ------------------------------------------------------ */
@@ -638,6 +680,12 @@ const char *
 tls_stream_failure(const struct tls_stream *s)
 {
 	return s->failure != NULL ? s->failure : "";
+}
+
+enum tls_refusal
+tls_stream_refusal(const struct tls_stream *s)
+{
+	return (enum tls_refusal)s->refusal;
 }
 
 struct str

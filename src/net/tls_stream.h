@@ -38,6 +38,10 @@ bool tls_stream_is_flushed(const struct tls_stream *s);
 void tls_stream_close_notify(struct tls_stream *s);
 /* Why the last step was TLS_BROKEN. */
 const char *tls_stream_failure(const struct tls_stream *s);
+/* And who did not want the other: a certificate was not good enough for us, or
+ * the peer sent an alert. */
+enum tls_refusal { TLS_NOT_REFUSED, TLS_REFUSED_BY_US, TLS_REFUSED_BY_PEER };
+enum tls_refusal tls_stream_refusal(const struct tls_stream *s);
 
 struct str tls_stream_name(const struct tls_stream *s);
 /* Whether the certificate that the client was shown is valid for HOST. */

@@ -178,15 +178,29 @@ tls_verify_read_crl(struct conf_load *load, struct conf_pos pos,
 	    X509_V_FLAG_CRL_CHECK_ALL) == 1;
 }
 
+static int
+tls_verify_lists_index(void)
+{
+	static int index = -1;
+
+	if (index < 0)
+		index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+	return index;
+}
+
 bool
 tls_verify_use_crl(struct conf_load *load, struct conf_pos pos,
-    const char *path, X509_STORE *store, int64_t *until)
+    const char *path, SSL_CTX *ctx)
 {
-	struct tls_verify_sink sink = {.store = store};
+	struct tls_verify_sink sink = {
+		.store = SSL_CTX_get_cert_store(ctx)
+	};
+	int64_t *until = arena_alloc(conf_arena(load), sizeof *until);
 	bool ok = tls_verify_read_crl(load, pos, path, &sink, NULL);
 
 	*until = sink.until;
-	return ok;
+	return ok && SSL_CTX_set_ex_data(ctx, tls_verify_lists_index(),
+	    until) == 1;
 }
 
 /* ---- making ------------------------------------------------------------ */
@@ -359,6 +373,26 @@ tls_verify_switch(SSL *ssl, SSL_CTX *to)
 	SSL_set_max_cert_list(ssl, SSL_CTX_get_max_cert_list(to));
 }
 
+/* Of a server's certificate: what it is and what was wanted is the better half
+ * of the sentence that the operator gets. */
+static int
+tls_verify_on_server(int ok, X509_STORE_CTX *x)
+{
+	if (ok != 1)
+		tls_stream_note_refusal(X509_STORE_CTX_get_ex_data(x,
+		    SSL_get_ex_data_X509_STORE_CTX_idx()),
+		    X509_verify_cert_error_string(
+		    X509_STORE_CTX_get_error(x)),
+		    X509_STORE_CTX_get_current_cert(x));
+	return ok;
+}
+
+void
+tls_verify_use_server(SSL_CTX *ctx)
+{
+	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, tls_verify_on_server);
+}
+
 /* ---- sessions ---------------------------------------------------------- */
 
 int64_t
@@ -385,6 +419,28 @@ tls_verify_session_end(const SSL *ssl, const struct tls_verify *v)
 	return tls_verify_earlier(tls_verify_until(ssl), v->until);
 }
 
+static bool
+tls_verify_set_end(SSL_SESSION *session, int64_t until)
+{
+	return SSL_SESSION_set1_ticket_appdata(session, &until,
+	    sizeof until) == 1;
+}
+
+/* 0: nobody has said. */
+int64_t
+tls_verify_end_of(SSL_SESSION *session)
+{
+	int64_t until;
+	void *p;
+	size_t n;
+
+	if (SSL_SESSION_get0_ticket_appdata(session, &p, &n) != 1 ||
+	    n != sizeof until)
+		return 0;
+	memcpy(&until, p, sizeof until);
+	return until;
+}
+
 /*
  * A resumed session is not verified again, and each resumption brings a ticket
  * with a lifetime of its own. So a session says how long what was verified
@@ -395,29 +451,33 @@ bool
 tls_verify_stamp(SSL *ssl)
 {
 	const struct tls_verify *v = tls_verify_of(ssl);
-	int64_t until;
 
 	if (v == NULL || SSL_session_reused(ssl) == 1)
 		return true;
-	until = tls_verify_session_end(ssl, v);
-	return SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), &until,
-	    sizeof until) == 1;
+	return tls_verify_set_end(SSL_get_session(ssl),
+	    tls_verify_session_end(ssl, v));
+}
+
+/* Of a server that is not verified no certificate can end. */
+bool
+tls_verify_stamp_server(const SSL *ssl, SSL_SESSION *session)
+{
+	const int64_t *lists = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl),
+	    tls_verify_lists_index());
+
+	if (SSL_session_reused(ssl) == 1)
+		return tls_verify_end_of(session) != 0;
+	if (SSL_get_verify_mode(ssl) == SSL_VERIFY_NONE)
+		return tls_verify_set_end(session, INT64_MAX);
+	return tls_verify_set_end(session, tls_verify_earlier(
+	    tls_verify_until(ssl), lists != NULL ? *lists : INT64_MAX));
 }
 
 bool
 tls_verify_may_resume(const SSL *ssl, SSL_SESSION *session)
 {
-	int64_t until;
-	void *p;
-	size_t n;
-
-	if (tls_verify_of(ssl) == NULL)
-		return true;
-	if (SSL_SESSION_get0_ticket_appdata(session, &p, &n) != 1 ||
-	    n != sizeof until)
-		return false;
-	memcpy(&until, p, sizeof until);
-	return until > clock_wall();
+	return tls_verify_of(ssl) == NULL ||
+	    tls_verify_end_of(session) > clock_wall();
 }
 
 /* ---- requests ---------------------------------------------------------- */

@@ -26,6 +26,12 @@ backend_seed(struct str name)
 	return str_hash(name) ^ str_hash(str_of((const char *)&us, sizeof us));
 }
 
+static void
+backend_on_end(void *resume)
+{
+	tls_resume_drop(resume);
+}
+
 static struct backend *
 backend_new(struct arena *a, struct net *n, const struct upstream_group *g,
     struct exchange_stats *stats)
@@ -43,6 +49,7 @@ backend_new(struct arena *a, struct net *n, const struct upstream_group *g,
 		struct backend_server *s = &b->servers[i];
 
 		list_init(&s->idle);
+		arena_on_end(a, backend_on_end, &s->resume);
 		for (unsigned k = 0; k < g->servers[i].n_addrs; k++) {
 			struct buf text = buf_in(a);
 

@@ -7,6 +7,7 @@
 
 #include "base/list.h"
 #include "net/net.h"
+#include "net/tls_resume.h"
 #include "upstream/balancer.h"
 
 struct exchange_stats;
@@ -16,6 +17,7 @@ struct backend_server {
 	struct list idle; /* struct uplink's newest: last used first */
 	struct h2_pool *h2; /* NULL: not spoken yet */
 	unsigned addr_at; /* the address to begin with */
+	struct tls_resume resume; /* the last session, if it speaks TLS */
 	struct str addr_text[UPSTREAM_ADDRESSES]; /* for logs */
 };
 

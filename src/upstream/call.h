@@ -23,6 +23,8 @@
 	CAUSE(REFUSED,     502, "refused",     "refused") \
 	CAUSE(UNREACHABLE, 502, "unreachable", "unreachable") \
 	CAUSE(TLS,         502, "tls",         "the TLS handshake failed") \
+	CAUSE(TLS_VERIFY,  502, "tls_verify",  "the server's certificate is refused") \
+	CAUSE(TLS_REFUSED, 502, "tls_refused", "the server refuses us in TLS") \
 	CAUSE(TIMEOUT,     504, "timeout",     "timed out") \
 	CAUSE(RESET,       502, "reset",       "the server reset the connection") \
 	CAUSE(UNPROCESSED, 503, "unprocessed", "the server refused the stream") \

@@ -5,16 +5,32 @@
  */
 #include "upstream/dial.h"
 
+#include "base/panic.h"
+#include "net/tls_stream.h"
 #include "upstream/exchange.h"
 
 #include <errno.h>
+
+static enum exchange_cause
+dial_tls_cause(const struct conn *c)
+{
+	switch (tls_stream_refusal(c->tls)) {
+	case TLS_REFUSED_BY_US:
+		return CAUSE_TLS_VERIFY;
+	case TLS_REFUSED_BY_PEER:
+		return CAUSE_TLS_REFUSED;
+	case TLS_NOT_REFUSED:
+		return CAUSE_TLS;
+	}
+	UNREACHABLE();
+}
 
 static enum exchange_cause
 dial_cause(const struct conn *c)
 {
 	switch (conn_errno(c)) {
 	case 0:
-		return CAUSE_TLS;
+		return dial_tls_cause(c);
 	case ECONNREFUSED:
 		return CAUSE_REFUSED;
 	case ECONNRESET:
@@ -34,9 +50,26 @@ dial_fail(struct dial *d, enum exchange_cause cause)
 	struct uplink *up = d->up;
 
 	d->up = NULL;
+	/* Of whatever the handshake failed, what was offered is not offered
+	 * again. */
+	if (!up->conn.dialling)
+		tls_resume_drop(uplink_resume(up));
 	d->failed(d, cause,
 	    cause == CAUSE_TIMEOUT ? NULL : conn_failure(&up->conn));
 	uplink_close(up, CLOSE_IO_ERROR);
+}
+
+static void
+dial_note_tls(struct uplink *up)
+{
+	struct exchange_stats *stats = up->backend->stats;
+	const struct tls_stream *tls = up->conn.tls;
+
+	if (tls == NULL)
+		return;
+	stats->tls_handshakes++;
+	stats->tls_resumed += tls_stream_is_resumed(tls);
+	tls_resume_settle(uplink_resume(up), tls);
 }
 
 static void
@@ -50,6 +83,7 @@ dial_on_ready(struct uplink *up, void *arg)
 		return;
 	}
 	d->up = NULL;
+	dial_note_tls(up);
 	d->connected(d, up);
 }
 

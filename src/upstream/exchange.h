@@ -24,6 +24,8 @@ struct exchange_stats {
 	uint64_t attempts;
 	uint64_t dialled; /* attempts that opened a connection */
 	uint64_t reused;  /* attempts over an idle connection */
+	uint64_t tls_handshakes;
+	uint64_t tls_resumed; /* of these */
 	uint64_t retries;
 	uint64_t upgrades;
 	uint64_t idle;    /* gauge: idle connections */

@@ -10,6 +10,7 @@
  */
 #include "base/panic.h"
 #include "http/status.h"
+#include "net/tls_stream.h"
 #include "upstream/h1_client_io.h"
 #include "upstream/idle.h"
 
@@ -551,6 +552,15 @@ h1_client_take_heads(struct h1_client *h, size_t n)
 		leftover_put(net, in, p, n);
 }
 
+/* In TLS 1.3 a server looks at our certificate when we take the handshake for
+ * over. */
+static bool
+h1_client_is_refused(const struct conn *c)
+{
+	return conn_errno(c) == 0 && c->tls != NULL &&
+	    tls_stream_refusal(c->tls) == TLS_REFUSED_BY_PEER;
+}
+
 static void
 h1_client_read_head(struct h1_client *h)
 {
@@ -580,7 +590,8 @@ h1_client_read_head(struct h1_client *h)
 			h1_client_break(h, CAUSE_CLOSED, NULL);
 			return;
 		case CONN_FAILED:
-			h1_client_break(h, CAUSE_RESET, conn_failure(c));
+			h1_client_break(h, h1_client_is_refused(c) ?
+			    CAUSE_TLS_REFUSED : CAUSE_RESET, conn_failure(c));
 			return;
 		}
 	}

@@ -69,7 +69,14 @@ uplink_dial(struct backend *b, unsigned server, unsigned addr,
 		mem_free(up);
 		return NULL;
 	}
+	tls_resume_offer(uplink_resume(up), up->conn.tls);
 	return up;
+}
+
+struct tls_resume *
+uplink_resume(struct uplink *up)
+{
+	return &up->backend->servers[up->server].resume;
 }
 
 void

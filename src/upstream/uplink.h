@@ -38,6 +38,8 @@ struct uplink {
 struct uplink *uplink_dial(struct backend *b, unsigned server, unsigned addr,
     const struct uplink_user *user, void *arg, struct err *e);
 void uplink_use(struct uplink *up, const struct uplink_user *user, void *arg);
+/* The last TLS session with its server. */
+struct tls_resume *uplink_resume(struct uplink *up);
 /* Nobody is called any more. */
 void uplink_close(struct uplink *up, enum close_reason why);
 

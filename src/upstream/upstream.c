@@ -11,6 +11,9 @@
 #include "base/log.h"
 #include "base/map.h"
 
+/* What is spoken to the servers, as TLS offers it (RFC 7301 section 3.1). */
+#define UPSTREAM_ALPN STR("\x08http/1.1")
+
 /* ---- rows -------------------------------------------------------------- */
 
 static const struct conf_field upstream_server_fields[] = {
@@ -234,7 +237,8 @@ upstreams_compile_group(struct generation *g, struct conf_load *load,
 		    "the upstream \"%.*s\" has no servers",
 		    STR_ARG(entry->key));
 	if (is_tls)
-		group->tls = tls_context_new_client(load, conf->tls);
+		group->tls = tls_context_new_client(load, conf->tls,
+		    UPSTREAM_ALPN);
 }
 
 void
@@ -320,9 +324,9 @@ upstreams_literal(struct generation *g, struct conf_load *load,
 	    upstreams_default_port(is_tls), &e))
 		goto fail;
 	if (is_tls) {
-		conf->tls = arena_zalloc(g->arena, sizeof *conf->tls);
-		upstreams_defaults(g->arena, &tls_client_schema, conf->tls);
-		group->tls = tls_context_new_client(load, conf->tls);
+		conf->tls = conf_defaults(load, &tls_client_schema);
+		group->tls = tls_context_new_client(load, conf->tls,
+		    UPSTREAM_ALPN);
 	}
 	return group;
 

@@ -433,12 +433,13 @@ an_upstreams_files_are_checked(void **state)
 static void
 a_literal_upstream_has_no_place(void **state)
 {
-	static const struct tls_client_conf conf = {.verify = true};
 	struct arena *a = arena_new();
 	struct loaded l = load_yaml(a, "sites: {}\n");
+	const struct tls_client_conf *conf =
+	    conf_defaults(l.load, &tls_client_schema);
 
 	(void)state;
-	assert_non_null(tls_context_new_client(l.load, &conf));
+	assert_non_null(tls_context_new_client(l.load, conf, ALPN));
 	assert_int_equal(conf_errors(l.load), 0);
 	arena_end(a);
 }

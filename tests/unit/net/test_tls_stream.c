@@ -157,17 +157,39 @@ certificates_are_verified(void **state)
 	struct tls_context *old = site_context(&w->l, "old.test");
 
 	expect_refusal(w, w->client, w->ec, "b.test",
-	    "the certificate is refused: hostname mismatch",
+	    "the certificate is refused: hostname mismatch "
+	    "(no subject, wanted b.test)",
 	    "the peer refuses: bad certificate");
 	expect_refusal(w, w->client, w->ec, "127.0.0.2",
-	    "the certificate is refused: IP address mismatch",
+	    "the certificate is refused: IP address mismatch "
+	    "(no subject)",
 	    "the peer refuses: bad certificate");
 	expect_refusal(w, stranger, w->ec, "a.test",
 	    "the certificate is refused: unable to get local issuer "
-	    "certificate", "the peer refuses: unknown CA");
+	    "certificate (no subject, wanted a.test)",
+	    "the peer refuses: unknown CA");
 	expect_refusal(w, w->client, old, "a.test",
-	    "the certificate is refused: certificate has expired",
+	    "the certificate is refused: certificate has expired "
+	    "(no subject, wanted a.test)",
 	    "the peer refuses: certificate expired");
+}
+
+static void
+wildcards_are_one_whole_label(void **state)
+{
+	struct world *w = *state;
+
+	wire_connect(w->wire, w->client, w->ec, "x.w.test");
+	expect_handshake(w->wire);
+	wire_hang_up(w->wire);
+	expect_refusal(w, w->client, w->ec, "x.y.w.test",
+	    "the certificate is refused: hostname mismatch "
+	    "(no subject, wanted x.y.w.test)",
+	    "the peer refuses: bad certificate");
+	expect_refusal(w, w->client, w->ec, "w.test",
+	    "the certificate is refused: hostname mismatch "
+	    "(no subject, wanted w.test)",
+	    "the peer refuses: bad certificate");
 }
 
 static void
@@ -619,6 +641,7 @@ main(void)
 		STREAM_TEST(any_socket_will_do),
 		STREAM_TEST(an_address_can_be_verified_and_is_not_asked_for),
 		STREAM_TEST(certificates_are_verified),
+		STREAM_TEST(wildcards_are_one_whole_label),
 		STREAM_TEST(without_verification_anything_goes),
 		STREAM_TEST(plain_http_is_told_from_tls),
 		STREAM_TEST(garbage_is_refused),

@@ -222,7 +222,7 @@ static inline struct tls_context *
 client_context(struct loaded *l, const char *name)
 {
 	return tls_context_new_client(l->load,
-	    block_of_entry(&l->file->upstreams, name));
+	    block_of_entry(&l->file->upstreams, name), ALPN);
 }
 
 static inline void
