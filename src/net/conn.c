@@ -9,13 +9,12 @@
  */
 #include "net/conn_socket.h"
 
-#include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/panic.h"
+#include "net/handshake.h"
 #include "net/listener.h"
 #include "net/proxy_gate.h"
-#include "net/tls_hello.h"
 #include "net/tls_stream.h"
 
 #include <errno.h>
@@ -31,22 +30,8 @@
 /* What is encrypted at once: three full records, whose ciphertext still fits
  * into the scratch page and so leaves in one system call. */
 #define TLS_PIECE 49152
-/*
- * What handshakes with clients may take of a tick, but for the one that is
- * under way: a full one costs as much as a hundred requests, and who has a
- * connection shall not wait for a crowd of those who want one.
- */
-#define SHAKE_US 1000
 /* The content of a full TLS record (RFC 8446 section 5.1). */
 #define TLS_RECORD 16384
-
-/* Failures that have no errno; beyond the last errno of Linux (133). */
-enum {
-	FAILURE_TLS = 200,     /* tls_stream_failure has the words */
-	FAILURE_HANDSHAKE_EOF,
-	FAILURE_NO_TLS,
-	FAILURE_SHORT_FILE
-};
 
 static void
 conn_check(const struct conn *c)
@@ -517,18 +502,6 @@ conn_shutdown(struct conn *c)
 /* ---- deadlines --------------------------------------------------------- */
 
 static void
-conn_log_handshake(const struct conn *c, const char *why)
-{
-	static struct log_limit limit = LOG_LIMIT(5);
-	char text[PEER_TEXT];
-	struct buf b = buf_fixed(text, sizeof text);
-
-	peer_format_ip(&b, &c->peer);
-	log_limited(&limit, LOG_INFO, "TLS handshake with %.*s failed: %s",
-	    STR_ARG(buf_view(&b)), why);
-}
-
-static void
 conn_on_deadline(struct timer *t)
 {
 	struct conn *c = CONTAINER_OF(t, struct conn, timer);
@@ -542,9 +515,7 @@ conn_on_deadline(struct timer *t)
 		proxy_gate_timeout(c);
 		return;
 	}
-	c->net->stats->tls_failed++;
-	conn_log_handshake(c, "time-out");
-	conn_close(c, CLOSE_TLS_TIMEOUT);
+	handshake_abandon(c, "time-out", CLOSE_TLS_TIMEOUT);
 }
 
 void
@@ -555,200 +526,6 @@ conn_set_deadline(struct conn *c, uint64_t ms_from_now)
 		timer_stop(c->net->loop, &c->timer);
 	else
 		timer_start(c->net->loop, &c->timer, ms_from_now);
-}
-
-/* ---- becoming a connection --------------------------------------------- */
-
-/* What was dialled and failed is the owner's to close. */
-static void
-conn_dial_failed(struct conn *c)
-{
-	c->can_read = c->can_write = false;
-	c->net->stats->dial_failed++;
-	c->ops->ready(c);
-}
-
-static void
-conn_handshake_failed(struct conn *c)
-{
-	if (!c->is_client) {
-		conn_dial_failed(c);
-		return;
-	}
-	c->net->stats->tls_failed++;
-	conn_log_handshake(c, conn_failure(c));
-	conn_close(c, CLOSE_TLS_FAILED);
-}
-
-static void
-conn_stands(struct conn *c)
-{
-	c->connecting = false;
-	if (c->tls != NULL) {
-		/* The last flight may have brought a request with it. */
-		c->can_read = true;
-		c->can_write = tls_stream_is_flushed(c->tls);
-	}
-	if (c->tls != NULL && c->is_client) {
-		c->net->stats->tls_handshakes++;
-		c->net->stats->tls_resumed += tls_stream_is_resumed(c->tls);
-	}
-	c->ops->ready(c);
-}
-
-/* Its owner hears of the request as of any other, and answers it in clear. */
-static void
-conn_go_in_clear(struct conn *c)
-{
-	tls_stream_end(c->tls);
-	c->tls = NULL;
-	c->in_clear = true;
-	c->can_read = c->can_write = true;
-	c->net->stats->tls_failed++;
-	conn_stands(c);
-}
-
-/* OpenSSL would not send one either: an alert by which a peer that speaks
- * something like TLS learns of it (RFC 8446 section 6.2, unexpected_message).
- * What was not read would turn the close into a reset, which overtakes it. */
-static void
-conn_refuse_hello(struct conn *c)
-{
-	static const char alert[] = "\x15\x03\x03\x00\x02\x02\x0a";
-	struct iovec iov = { (char *)(uintptr_t)alert, sizeof alert - 1 };
-	size_t n;
-
-	(void)conn_socket_read(c, c->net->tls, NET_SCRATCH, &n);
-	(void)conn_socket_write(c, &iov, 1, 0, &n);
-	(void)conn_fail(c, FAILURE_NO_TLS);
-	conn_handshake_failed(c);
-}
-
-/*
- * What a client says first. It stays in the socket, for whoever is to read it:
- * OpenSSL, which shall not be asked before it is known to be TLS, or the owner.
- */
-static enum tls_hello
-conn_peek_hello(const struct conn *c)
-{
-	char p[TLS_HELLO_PEEK];
-	ssize_t n = recv(c->io.fd, p, sizeof p, MSG_PEEK);
-	enum tls_hello hello;
-
-	if (n < 0 && errno == EAGAIN)
-		return TLS_HELLO_MORE;
-	hello = tls_hello_of(p, n > 0 ? (size_t)n : 0);
-	/* No more will come: OpenSSL says what is wrong with that. */
-	return hello == TLS_HELLO_MORE && (n <= 0 || c->hung_up) ?
-	    TLS_HELLO_TLS : hello;
-}
-
-/* False: it is no handshake, or not known to be one yet. */
-static bool
-conn_is_greeted(struct conn *c)
-{
-	if (!c->is_client || c->greeted)
-		return true;
-	switch (conn_peek_hello(c)) {
-	case TLS_HELLO_MORE:
-		return false;
-	case TLS_HELLO_TLS:
-		c->greeted = true;
-		return true;
-	case TLS_HELLO_HTTP:
-		conn_go_in_clear(c);
-		return false;
-	case TLS_HELLO_OTHER:
-		conn_refuse_hello(c);
-		return false;
-	}
-	UNREACHABLE();
-}
-
-static void
-conn_handshake(struct conn *c)
-{
-	c->error = 0;
-	if (!conn_is_greeted(c))
-		return;
-	switch (tls_stream_handshake(c->tls)) {
-	case TLS_DONE:
-		conn_stands(c);
-		return;
-	case TLS_AGAIN:
-		return;
-	case TLS_CLOSED:
-		c->error = FAILURE_HANDSHAKE_EOF;
-		conn_handshake_failed(c);
-		return;
-	case TLS_BROKEN:
-		(void)conn_fail_tls(c);
-		conn_handshake_failed(c);
-		return;
-	}
-	UNREACHABLE();
-}
-
-static void
-conn_connect(struct conn *c)
-{
-	socklen_t len = sizeof(int);
-	int error = 0;
-
-	if (c->error != 0)
-		return; /* the owner was told and has not closed yet */
-	if (c->dialling) {
-		if (getsockopt(c->io.fd, SOL_SOCKET, SO_ERROR, &error, &len) !=
-		    0)
-			error = errno;
-		if (error != 0) {
-			(void)conn_fail(c, error);
-			conn_dial_failed(c);
-			return;
-		}
-		c->dialling = false;
-	}
-	if (c->awaits_proxy && !proxy_gate_pass(c))
-		return;
-	if (c->tls != NULL)
-		conn_handshake(c);
-	else
-		conn_stands(c);
-}
-
-/* ---- handshakes in turn ------------------------------------------------ */
-
-static void
-conn_on_shake(struct task *t)
-{
-	struct net *net = CONTAINER_OF(t, struct net, shake);
-	uint64_t end = clock_precise_us() + SHAKE_US;
-
-	while (!list_is_empty(&net->shaking)) {
-		struct conn *c = LIST_ITEM(list_pop_front(&net->shaking),
-		    struct conn, reap.link);
-
-		conn_connect(c);
-		if (clock_precise_us() >= end)
-			break;
-	}
-	if (!list_is_empty(&net->shaking))
-		loop_next(net->loop, &net->shake);
-}
-
-/* After the events of this tick, in the order of arrival, a bounded share. The
- * link is the reaper's, who needs it only when all else is over: a list of its
- * own would cost every idle connection 16 bytes. */
-static void
-conn_queue_handshake(struct conn *c)
-{
-	struct net *net = c->net;
-
-	list_remove(&c->reap.link);
-	list_push_back(&net->shaking, &c->reap.link);
-	net->shake.name = "handshakes";
-	net->shake.run = conn_on_shake;
-	loop_defer(net->loop, &net->shake);
 }
 
 /* ---- events ------------------------------------------------------------ */
@@ -792,11 +569,11 @@ conn_on_io(struct io *io, unsigned events)
 	ASSERT(!c->closing);
 	is_news = conn_note_events(c, events);
 	if (c->connecting && c->is_client) {
-		conn_queue_handshake(c);
+		handshake_queue(c);
 		return;
 	}
 	if (c->connecting) {
-		conn_connect(c);
+		handshake_advance(c);
 		return;
 	}
 	if (c->tls != NULL && c->can_write && !tls_stream_is_flushed(c->tls)) {
@@ -850,9 +627,7 @@ conn_open_accepted(struct conn *c, struct net *n, int fd,
 	if (tls != NULL)
 		c->tls = tls_stream_new(c, tls, NULL, true);
 	if (tls != NULL && c->tls == NULL) {
-		n->stats->tls_failed++;
-		conn_log_handshake(c, "out of memory");
-		conn_close(c, CLOSE_TLS_FAILED);
+		handshake_abandon(c, "out of memory", CLOSE_TLS_FAILED);
 		return;
 	}
 	if (c->connecting)

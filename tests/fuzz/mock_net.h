@@ -429,6 +429,7 @@ mock_is_quiet(void)
 
 #include "event/loop.c"
 #include "net/conn.c"
+#include "net/handshake.c"
 #include "net/net.c"
 
 #undef recv
