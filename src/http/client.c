@@ -16,6 +16,9 @@
 #define PLAIN_COST 512
 #define TLS_COST (14 << 10)
 
+/* Reads that are thrown away in a row before others get their turn: 1 MiB. */
+#define DISCARDS 16
+
 /* Lines of the error log a second for each reason. */
 #define REFUSAL_LINES 10
 
@@ -224,6 +227,33 @@ client_settle(struct client *c)
 {
 	list_remove(&c->link);
 	list_push_back(&c->server->conns, &c->link);
+}
+
+void
+client_discard(struct client *c, struct task *again, enum close_reason why)
+{
+	struct conn *conn = &c->conn;
+	size_t n;
+
+	for (int i = 0; conn->can_read || conn->hung_up; i++) {
+		enum conn_status st;
+
+		/* Who sends faster than we read would never let us go. */
+		if (i == DISCARDS) {
+			loop_next(conn->net->loop, again);
+			return;
+		}
+		st = conn_read(conn, conn->net->in, NET_SCRATCH, &n);
+		if (st == CONN_AGAIN)
+			return;
+		/* It may still read what is held for it. */
+		if (st == CONN_EOF && !conn_is_flushed(conn))
+			return;
+		if (st != CONN_OK) {
+			conn_close(conn, why);
+			return;
+		}
+	}
 }
 
 void

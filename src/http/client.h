@@ -80,6 +80,14 @@ client_hold(struct client *c, size_t bytes, const struct http_conf *conf)
 void client_note_refusal(struct client *c, enum refusal why);
 /* It has had a whole request: it is nobody who only connects. */
 void client_settle(struct client *c);
+/*
+ * Reads and drops what still comes, after FIN was sent: or closing would be a
+ * reset, which overtakes the last words. Closes for WHY when no more can come
+ * and what is held has left; AGAIN, the protocol's, is run when others have had
+ * their turn and there may be more.
+ */
+void client_discard(struct client *c, struct task *again,
+    enum close_reason why);
 /* For its closed callback: the server forgets it. */
 void client_end(struct client *c);
 

@@ -17,8 +17,6 @@
 #include "http/request.h"
 #include "http/site_index.h"
 
-/* Reads that are thrown away in a row, likewise: 1 MiB. */
-#define H1_DISCARDS 16
 /* Bytes of empty lines before a request (RFC 9112 section 2.2): two of them,
  * however the network cuts what comes. */
 #define H1_BLANK 4
@@ -187,15 +185,14 @@ h1_refuse(struct h1 *h, struct txn *t, enum refusal why)
 	txn_refuse(t, why);
 }
 
-/* Of a head: what the settings say or, of what they only report, the most. */
 static struct h1_limits
 h1_limits(const struct http_conf *conf)
 {
+	struct policy_bounds bounds = policy_bounds(conf);
+
 	return (struct h1_limits){
-		.max_fields = policy_holds(conf, REFUSAL_MANY_FIELDS) ?
-		    (uint32_t)conf->max_headers : POLICY_MAX_HEADERS,
-		.max_target = policy_holds(conf, REFUSAL_LONG_TARGET) ?
-		    (uint32_t)conf->max_target_size : POLICY_MAX_TARGET_SIZE,
+		.max_fields = bounds.max_headers,
+		.max_target = bounds.max_target_size,
 		.bare_lf = conf->bare_lf == BARE_LF_ACCEPT
 	};
 }
@@ -283,8 +280,7 @@ h1_find_head(struct h1 *h, const char *p, size_t n, bool is_leftover)
 	size_t blank = h->scanned > 0 ? 0 :
 	    h1_skip_blank(p, n < room ? n : room);
 	size_t scanned = h->scanned;
-	size_t max = policy_holds(h1_head_conf(h), REFUSAL_LARGE_HEAD) ?
-	    h1_head_conf(h)->max_header_size : POLICY_MAX_HEADER_SIZE;
+	size_t max = policy_bounds(h1_head_conf(h)).max_header_size;
 	size_t head_n;
 
 	if (blank > 0 && is_leftover)
@@ -402,34 +398,6 @@ h1_flush_last(struct h1 *h)
 	return true;
 }
 
-static void
-h1_discard_lingering(struct h1 *h)
-{
-	struct net *net = h->conn.net;
-	size_t n;
-
-	for (int i = 0; h->conn.can_read || h->conn.hung_up; i++) {
-		enum conn_status st;
-
-		/* Who sends faster than we read would never let us go. */
-		if (i == H1_DISCARDS) {
-			loop_next(net->loop, &h->work);
-			return;
-		}
-		st = conn_read(&h->conn, net->in, NET_SCRATCH, &n);
-
-		if (st == CONN_AGAIN)
-			return;
-		/* It may still read what is held for it. */
-		if (st == CONN_EOF && !conn_is_flushed(&h->conn))
-			return;
-		if (st != CONN_OK) {
-			conn_close(&h->conn, CLOSE_DONE);
-			return;
-		}
-	}
-}
-
 /* One step of the driver; false when nothing can move. */
 static bool
 h1_turn(struct h1 *h)
@@ -461,7 +429,7 @@ h1_turn(struct h1 *h)
 	case H1_FLUSH:
 		return h1_flush_last(h);
 	case H1_LINGER:
-		h1_discard_lingering(h);
+		client_discard(&h->client, &h->work, CLOSE_DONE);
 		return false;
 	}
 	UNREACHABLE();
@@ -500,7 +468,8 @@ h1_set_deadline(struct h1 *h)
 		return;
 	}
 	if (h1_awaits_body(h)) {
-		uint64_t patience = h1_body_patience(&h->x->body);
+		uint64_t patience = body_rate_patience(&h->x->body.rate,
+		    conf);
 
 		/* 0 would be no deadline at all. */
 		conn_set_deadline(&h->conn, patience > 0 ? patience : 1);
@@ -689,7 +658,8 @@ h1_on_timeout(struct conn *c)
 			h1_abort(h, CLOSE_SEND_TIMEOUT);
 			return;
 		}
-		why = h1_body_overdue(&h->x->body);
+		why = body_rate_overdue(&h->x->body.rate, h->x->txn,
+		    h1_conf(h));
 		if (why == REFUSAL_NONE) {
 			h1_set_deadline(h);
 			return;

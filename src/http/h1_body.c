@@ -5,7 +5,6 @@
  */
 #include "http/h1_conn.h"
 
-#include "base/clock.h"
 #include "base/panic.h"
 #include "http/policy.h"
 
@@ -28,7 +27,7 @@ h1_body_init(struct h1_body *b, struct h1 *h, struct txn *t,
 	b->flow.ops = &h1_body_ops;
 	b->h1 = h;
 	b->max = h1_conf(h)->max_body_size;
-	b->credit = (int64_t)h1_conf(h)->min_rate_grace;
+	body_rate_init(&b->rate, h1_conf(h));
 	b->continue_owed = r->expect_continue && r->minor > 0;
 	if (r->chunked) {
 		b->kind = H1_BODY_CHUNKED;
@@ -70,57 +69,7 @@ h1_body_is_short(const struct h1_body *b)
 	    b->left < BODY_SHORT;
 }
 
-/* ---- the rate ---------------------------------------------------------- */
-
-/*
- * Only time in which the client is waited for counts, so that nobody is slow
- * who sends to an upstream that is. Each byte buys a moment; what is saved up
- * is bounded, or a fast beginning would buy hours of dripping.
- */
-static void
-h1_body_earn(struct h1_body *b, size_t n)
-{
-	const struct http_conf *conf = h1_conf(b->h1);
-	uint64_t most = conf->min_rate_grace > conf->body_timeout ?
-	    conf->min_rate_grace : conf->body_timeout;
-
-	if (b->waits_since != 0) {
-		b->credit -= (int64_t)(clock_ms() - b->waits_since);
-		b->waits_since = 0;
-	}
-	if (conf->min_rate == 0)
-		return;
-	b->credit += (int64_t)(n * 1000 / conf->min_rate);
-	if (b->credit > (int64_t)most)
-		b->credit = (int64_t)most;
-}
-
-uint64_t
-h1_body_patience(const struct h1_body *b)
-{
-	const struct http_conf *conf = h1_conf(b->h1);
-	int64_t left = b->is_excused ? (int64_t)conf->body_timeout : b->credit;
-
-	if (conf->min_rate == 0)
-		return conf->body_timeout;
-	if (b->waits_since != 0)
-		left -= (int64_t)(clock_ms() - b->waits_since);
-	if (left <= 0)
-		return 0;
-	return (uint64_t)left < conf->body_timeout ? (uint64_t)left :
-	    conf->body_timeout;
-}
-
-enum refusal
-h1_body_overdue(struct h1_body *b)
-{
-	if (b->is_excused || h1_body_patience(b) > 0)
-		return REFUSAL_BODY_TIMEOUT;
-	if (!txn_tolerates(b->h1->x->txn, h1_conf(b->h1), REFUSAL_SLOW_BODY))
-		return REFUSAL_SLOW_BODY;
-	b->is_excused = true;
-	return h1_body_patience(b) > 0 ? REFUSAL_NONE : REFUSAL_BODY_TIMEOUT;
-}
+/* ---- reading ------------------------------------------------------------ */
 
 /* Bytes to decode: the leftover, else a read into the scratch page. */
 static enum conn_status
@@ -141,7 +90,7 @@ h1_body_fill(struct h1_body *b)
 	st = conn_read(&h->conn, net->in, NET_SCRATCH, &b->src_n);
 	b->src = net->in;
 	if (st == CONN_OK && b->kind != H1_BODY_RAW)
-		h1_body_earn(b, b->src_n);
+		body_rate_earn(&b->rate, h1_conf(h), b->src_n);
 	return st;
 }
 
@@ -275,8 +224,7 @@ h1_body_peek(struct flow *f, struct span *out)
 			/* An upstream pulls when it likes, not only when the
 			 * driver runs: the wait begins here. */
 			b->h1->body_waiting = true;
-			if (b->waits_since == 0)
-				b->waits_since = clock_ms();
+			body_rate_wait(&b->rate);
 			h1_set_deadline(b->h1);
 			return FLOW_WAIT;
 		case CONN_EOF:

@@ -5,6 +5,7 @@
 #ifndef HTTP_H1_CONN_H
 #define HTTP_H1_CONN_H
 
+#include "http/body_rate.h"
 #include "http/chunk.h"
 #include "http/client.h"
 #include "http/h1_parse.h"
@@ -30,14 +31,10 @@ struct h1_body {
 	bool ended;
 	bool failed;
 	bool continue_owed; /* 100 Continue is sent on the first peek */
-	bool is_excused;    /* it was too slow, and min_rate only reports */
 	uint64_t left;      /* of H1_BODY_LENGTH */
 	uint64_t total;     /* bytes of content so far */
 	uint64_t max;       /* 0: no limit */
-	/* Of min_rate: since when more is waited for, in clock_ms (0: it is
-	 * not), and how long that may still be, for what came so far. */
-	uint64_t waits_since;
-	int64_t credit; /* ms */
+	struct body_rate rate;
 	struct chunk_decoder decoder;
 	struct head trailers;
 	/* Between a peek and its take: what was looked at. */
@@ -99,12 +96,6 @@ void h1_abort(struct h1 *h, enum close_reason why);
 /* ---- h1_body.c --------------------------------------------------------- */
 void h1_body_init(struct h1_body *b, struct h1 *h, struct txn *t,
     const struct h1_request *r);
-/* How long from now on the client may be waited for, in ms; 0: it is too
- * slow. */
-uint64_t h1_body_patience(const struct h1_body *b);
-/* Why it is not waited for any longer, now that the deadline has passed;
- * REFUSAL_NONE: it is, with a new one. */
-enum refusal h1_body_overdue(struct h1_body *b);
 /* Raw bytes from here on (after a 101). */
 void h1_body_upgrade(struct h1_body *b);
 enum h1_discard { DISCARD_DONE, DISCARD_WAIT, DISCARD_FAILED };

@@ -103,13 +103,6 @@ writer_is_clear(const struct writer *w)
 
 /* ---- the head ---------------------------------------------------------- */
 
-static bool
-h1_has_body(const struct txn *t)
-{
-	return t->req.method != METHOD_HEAD &&
-	    (t->res.upgraded || !status_has_no_body(t->res.status));
-}
-
 /* Decides how the body is framed and whether the connection goes on. */
 static void
 h1_choose_framing(struct h1 *h)
@@ -126,7 +119,7 @@ h1_choose_framing(struct h1 *h)
 
 	if (t->res.upgraded) {
 		x->framing = FRAMING_CLOSE;
-	} else if (!h1_has_body(t)) {
+	} else if (!txn_has_body(t)) {
 		x->framing = FRAMING_NONE;
 	} else if (length >= 0) {
 		x->framing = FRAMING_LENGTH;
@@ -169,32 +162,20 @@ compose_length(struct buf *b, uint64_t length)
 	buf_put(b, "\r\n", 2);
 }
 
-/* The length that a body would have had: for HEAD (RFC 9110 section 8.6). */
 static void
 compose_framing(struct buf *b, const struct h1_exchange *x)
 {
-	const struct response *res = &x->txn->res;
+	int64_t length;
 
-	switch (x->framing) {
-	case FRAMING_LENGTH:
-		compose_length(b, x->left);
-		return;
-	case FRAMING_CHUNKED:
+	if (x->framing == FRAMING_CHUNKED) {
 		buf_z(b, "Transfer-Encoding: chunked\r\n");
 		return;
-	case FRAMING_CLOSE:
-		return;
-	case FRAMING_NONE:
-		break;
 	}
-	if (status_has_no_body(res->status))
+	if (x->framing == FRAMING_CLOSE)
 		return;
-	if (res->body != NULL && res->body->length >= 0)
-		compose_length(b, (uint64_t)res->body->length);
-	else if (res->head_length >= 0)
-		compose_length(b, (uint64_t)res->head_length);
-	else if (res->body == NULL)
-		compose_length(b, 0);
+	length = txn_content_length(x->txn);
+	if (length >= 0)
+		compose_length(b, (uint64_t)length);
 }
 
 /* Who sends Upgrade names it in Connection (RFC 9110 section 7.8). */

@@ -48,7 +48,7 @@ h2_of(struct conn *c)
 void
 h2_wake(struct h2 *h)
 {
-	if (!h->is_working && !h->lingers && !h->conn.closing)
+	if (!h->is_working && h->phase == H2_OPEN && !h->conn.closing)
 		loop_defer(h->conn.net->loop, &h->work);
 }
 
@@ -111,18 +111,48 @@ h2_end_streams(struct h2 *h, enum close_reason why)
 		h2_stream_end(LIST_ITEM(link, struct h2_stream, link), why);
 }
 
-/* The last words have left, or never will: whoever still sends gets to read
- * them only if what comes is read, too. */
+/* Streams live till here, for what is composed may be theirs. */
 static void
 h2_linger(struct h2 *h)
 {
 	enum close_reason why = h->why != CLOSE_DONE ?
 	    (enum close_reason)h->why : CLOSE_SHUTDOWN;
 
-	h->lingers = true;
+	h->phase = H2_LINGER;
 	h2_end_streams(h, why);
 	conn_shutdown(&h->conn);
 	conn_set_deadline(&h->conn, h2_conf(h)->lingering_timeout);
+}
+
+static bool
+h2_is_flushed(const struct h2 *h)
+{
+	return leftover_len(&h->out) == 0 && conn_is_flushed(&h->conn);
+}
+
+/* What was to be said, and no more: then FIN, and what comes is dropped. */
+static void
+h2_finish(struct h2 *h)
+{
+	if (h->phase == H2_FLUSH) {
+		if (!h2_send(h)) {
+			conn_close(&h->conn, CLOSE_RESET);
+			return;
+		}
+		if (!h2_is_flushed(h))
+			return;
+		h2_linger(h);
+	}
+	client_discard(&h->client, &h->work, (enum close_reason)h->why);
+}
+
+/* Nothing more is taken in. */
+static void
+h2_hang_up(struct h2 *h)
+{
+	h->phase = H2_FLUSH;
+	conn_set_deadline(&h->conn, h2_conf(h)->send_timeout);
+	h2_finish(h);
 }
 
 /* GOAWAY, as far as it goes at once, and the end. */
@@ -247,8 +277,7 @@ static bool
 h2_is_over(const struct h2 *h)
 {
 	return !nghttp2_session_want_read(h->session) &&
-	    !nghttp2_session_want_write(h->session) &&
-	    leftover_len(&h->out) == 0 && conn_is_flushed(&h->conn);
+	    !nghttp2_session_want_write(h->session) && h2_is_flushed(h);
 }
 
 static void
@@ -273,7 +302,7 @@ h2_work(struct h2 *h)
 	if (!list_is_empty(&h->todo))
 		loop_next(h->conn.net->loop, &h->work);
 	if (h2_is_over(h)) {
-		h2_linger(h);
+		h2_hang_up(h);
 		return;
 	}
 	h2_set_deadline(h);
@@ -288,7 +317,7 @@ h2_on_work(struct task *task)
 	if (h->conn.closing)
 		return;
 	/* It stopped reading for the others' sake. */
-	if (h->reads_on || h->lingers) {
+	if (h->reads_on || h->phase != H2_OPEN) {
 		h->reads_on = false;
 		h2_on_ready(&h->conn);
 		return;
@@ -310,11 +339,7 @@ h2_fail(struct h2 *h, ssize_t error)
 	} else {
 		h2_terminate(h, NGHTTP2_PROTOCOL_ERROR, CLOSE_PROTOCOL);
 	}
-	if (!h2_send(h)) {
-		conn_close(&h->conn, CLOSE_RESET);
-		return;
-	}
-	h2_linger(h);
+	h2_hang_up(h);
 }
 
 /* False: the connection is over. */
@@ -371,30 +396,6 @@ h2_read(struct h2 *h)
 	return true;
 }
 
-static void
-h2_discard(struct h2 *h)
-{
-	struct net *net = h->conn.net;
-	size_t n;
-
-	for (int i = 0; h->conn.can_read || h->conn.hung_up; i++) {
-		enum conn_status st;
-
-		if (i == READS) {
-			loop_next(net->loop, &h->work);
-			return;
-		}
-		st = conn_read(&h->conn, net->in, NET_SCRATCH, &n);
-		if (st == CONN_AGAIN)
-			return;
-		if (st != CONN_OK) {
-			conn_close(&h->conn, h->why != CLOSE_DONE ?
-			    (enum close_reason)h->why : CLOSE_DONE);
-			return;
-		}
-	}
-}
-
 /* ---- events ------------------------------------------------------------ */
 
 static void
@@ -402,8 +403,8 @@ h2_on_ready(struct conn *c)
 {
 	struct h2 *h = h2_of(c);
 
-	if (h->lingers)
-		h2_discard(h);
+	if (h->phase != H2_OPEN)
+		h2_finish(h);
 	else if (h2_read(h))
 		h2_work(h);
 }
@@ -413,7 +414,7 @@ h2_on_timeout(struct conn *c)
 {
 	struct h2 *h = h2_of(c);
 
-	if (h->lingers) {
+	if (h->phase == H2_LINGER) {
 		conn_close(c, CLOSE_DONE);
 	} else if (h2_is_sending(h)) {
 		conn_close(c, CLOSE_SEND_TIMEOUT);
@@ -476,7 +477,7 @@ h2_close_if_idle(struct client *c, bool hurry)
 {
 	struct h2 *h = h2_of(&c->conn);
 
-	if (c->conn.closing || h->lingers)
+	if (c->conn.closing || h->phase != H2_OPEN)
 		return false;
 	if (!hurry && h->goodbye != GOODBYE_FINAL) {
 		h2_work(h);

@@ -5,7 +5,6 @@
  */
 #include "http/h2_conn.h"
 
-#include "base/clock.h"
 #include "base/panic.h"
 
 #include <nghttp2/nghttp2.h>
@@ -29,7 +28,7 @@ h2_body_init(struct h2_stream *s)
 	b->flow.length = b->ended ? (int64_t)leftover_len(&b->in) :
 	    h2_head_length(&s->txn->req.head);
 	b->max = conf->max_body_size;
-	b->credit = (int64_t)conf->min_rate_grace;
+	body_rate_init(&b->rate, conf);
 	b->continue_owed = s->txn->req.expects_continue && !b->ended;
 	/* Of a stream that is to be a WebSocket nothing is a body. */
 	if (s->txn->req.wants_upgrade)
@@ -66,54 +65,6 @@ h2_body_fail(struct h2_stream *s)
 	s->body.failed = true;
 	s->body.waiting = false;
 	flow_wake(&s->body.flow);
-}
-
-/* ---- the rate: as in h1_body.c ----------------------------------------- */
-
-static void
-h2_body_earn(struct h2_stream *s, size_t n)
-{
-	const struct http_conf *conf = request_conf(s->txn);
-	struct h2_body *b = &s->body;
-	uint64_t most = conf->min_rate_grace > conf->body_timeout ?
-	    conf->min_rate_grace : conf->body_timeout;
-
-	if (b->waits_since != 0)
-		b->credit -= (int64_t)(clock_ms() - b->waits_since);
-	b->waits_since = 0;
-	if (conf->min_rate == 0)
-		return;
-	b->credit += (int64_t)(n * 1000 / conf->min_rate);
-	if (b->credit > (int64_t)most)
-		b->credit = (int64_t)most;
-}
-
-uint64_t
-h2_body_patience(const struct h2_stream *s)
-{
-	const struct http_conf *conf = request_conf(s->txn);
-	int64_t left = s->body.is_excused ? (int64_t)conf->body_timeout :
-	    s->body.credit;
-
-	if (conf->min_rate == 0)
-		return conf->body_timeout;
-	if (s->body.waits_since != 0)
-		left -= (int64_t)(clock_ms() - s->body.waits_since);
-	if (left <= 0)
-		return 0;
-	return (uint64_t)left < conf->body_timeout ? (uint64_t)left :
-	    conf->body_timeout;
-}
-
-enum refusal
-h2_body_overdue(struct h2_stream *s)
-{
-	if (s->body.is_excused || h2_body_patience(s) > 0)
-		return REFUSAL_BODY_TIMEOUT;
-	if (!txn_tolerates(s->txn, request_conf(s->txn), REFUSAL_SLOW_BODY))
-		return REFUSAL_SLOW_BODY;
-	s->body.is_excused = true;
-	return h2_body_patience(s) > 0 ? REFUSAL_NONE : REFUSAL_BODY_TIMEOUT;
 }
 
 static bool
@@ -160,7 +111,7 @@ h2_body_receive(struct h2_stream *s, const void *p, size_t n)
 		h2_body_fail(s);
 		return;
 	}
-	h2_body_earn(s, n);
+	body_rate_earn(&b->rate, request_conf(s->txn), n);
 	leftover_put(h->conn.net, &b->in, p, n);
 	h->more->held += n;
 	h2_settle_window(h);
@@ -204,8 +155,7 @@ h2_body_peek(struct flow *f, struct span *out)
 		s->txn->transport->interim(s->txn, 100, NULL);
 	b->continue_owed = false;
 	b->waiting = true;
-	if (b->waits_since == 0)
-		b->waits_since = clock_ms();
+	body_rate_wait(&b->rate);
 	h2_stream_await_body(s);
 	return FLOW_WAIT;
 }

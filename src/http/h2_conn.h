@@ -10,6 +10,7 @@
 #ifndef HTTP_H2_CONN_H
 #define HTTP_H2_CONN_H
 
+#include "http/body_rate.h"
 #include "http/h2.h"
 #include "http/h2_head.h"
 #include "http/h2_score.h"
@@ -30,11 +31,9 @@ struct h2_body {
 	bool waiting : 1; /* the flow owes a wake */
 	bool is_raw : 1;  /* after a 101 of the upstream */
 	bool closed : 1;
-	bool is_excused : 1; /* too slow, which is only reported */
 	bool continue_owed : 1; /* 100 is sent on the first peek */
 	uint64_t received, max; /* bytes; max 0: no limit */
-	uint64_t waits_since; /* as in struct h1_body */
-	int64_t credit;       /* likewise, ms */
+	struct body_rate rate;
 };
 
 /* One request and its response; in the transaction's arena. */
@@ -81,17 +80,23 @@ struct h2_more {
 
 enum h2_goodbye { GOODBYE_NONE, GOODBYE_NOTICE, GOODBYE_FINAL };
 
+enum h2_phase {
+	H2_OPEN,
+	H2_FLUSH, /* nothing is taken in; the last words leave, then FIN */
+	H2_LINGER /* FIN sent; what still comes is discarded until EOF */
+};
+
 struct h2 {
 	union { /* first: the connection is the object */
 		struct conn conn;
 		struct client client;
 	};
-	bool lingers : 1; /* FIN sent; what comes is discarded */
 	bool sending : 1; /* the deadline is for the client to read */
 	bool is_idle : 1; /* counted as such */
 	bool is_fresh : 1;
 	bool is_working : 1; /* what is noted now is done in a moment */
 	bool reads_on : 1;   /* it paused with more to read */
+	uint8_t phase;    /* enum h2_phase */
 	uint8_t goodbye;  /* enum h2_goodbye */
 	uint8_t why;      /* enum close_reason, once it is being terminated */
 	uint32_t requests;
@@ -151,10 +156,6 @@ void h2_body_receive(struct h2_stream *s, const void *p, size_t n);
 void h2_body_end(struct h2_stream *s);
 void h2_body_upgrade(struct h2_stream *s);
 void h2_body_fail(struct h2_stream *s);
-uint64_t h2_body_patience(const struct h2_stream *s);
-/* What the end of that patience is called; REFUSAL_NONE: it is only reported,
- * and there is more of it. */
-enum refusal h2_body_overdue(struct h2_stream *s);
 void h2_body_drop(struct h2_stream *s);
 
 /* ---- h2_window.c ------------------------------------------------------- */

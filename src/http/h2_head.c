@@ -13,9 +13,12 @@
 #define FIELD_COST 32
 
 void
-h2_head_init(struct h2_head *x, struct head *fields, struct arena *a)
+h2_head_init(struct h2_head *x, struct head *fields, struct arena *a,
+    const struct http_conf *conf)
 {
-	*x = (struct h2_head){ .cookie = buf_in(a) };
+	*x = (struct h2_head){
+		.bounds = policy_bounds(conf), .cookie = buf_in(a)
+	};
 	head_init(fields, a, 16);
 }
 
@@ -44,23 +47,23 @@ h2_head_pseudo(struct h2_head *x, struct str name)
 }
 
 enum refusal
-h2_head_take(struct h2_head *x, struct head *fields,
-    const struct h2_limits *limits, struct str name, struct str value)
+h2_head_take(struct h2_head *x, struct head *fields, struct str name,
+    struct str value)
 {
 	struct str *pseudo;
 
 	x->size += name.n + value.n + FIELD_COST;
 	if (name.n > 0 && name.p[0] == ':') {
 		pseudo = h2_head_pseudo(x, name);
-		if (pseudo == &x->path && value.n > limits->max_target)
+		if (pseudo == &x->path && value.n > x->bounds.max_target_size)
 			return REFUSAL_LONG_TARGET;
-		if (x->size > limits->max_size)
+		if (x->size > x->bounds.max_header_size)
 			return REFUSAL_LARGE_HEAD;
 		if (pseudo != NULL)
 			*pseudo = arena_str(fields->arena, value);
 		return REFUSAL_NONE;
 	}
-	if (x->size > limits->max_size)
+	if (x->size > x->bounds.max_header_size)
 		return REFUSAL_LARGE_HEAD;
 	/* Clients split them for the sake of compression (RFC 9113 section
 	 * 8.2.3); together they are one field. */
@@ -70,7 +73,7 @@ h2_head_take(struct h2_head *x, struct head *fields,
 		buf_str(&x->cookie, value);
 		return REFUSAL_NONE;
 	}
-	if (++x->n > limits->max_fields)
+	if (++x->n > x->bounds.max_headers)
 		return REFUSAL_MANY_FIELDS;
 	h2_head_add(fields, name, value);
 	return REFUSAL_NONE;

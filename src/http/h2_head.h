@@ -8,28 +8,25 @@
 #define HTTP_H2_HEAD_H
 
 #include "base/buf.h"
+#include "http/policy.h"
 #include "http/txn.h"
 
 #include <nghttp2/nghttp2.h>
 
 /* What a head may be, of its fields when they are unpacked. */
-struct h2_limits {
-	uint64_t max_size;   /* bytes, 32 for each field on top */
-	uint64_t max_target;
-	int64_t max_fields;
-};
-
 struct h2_head {
+	struct policy_bounds bounds; /* bytes: 32 for each field on top */
 	struct str method, scheme, authority, path, protocol;
 	struct buf cookie; /* its crumbs, joined */
 	uint64_t size;
 	int64_t n;
 };
 
-void h2_head_init(struct h2_head *x, struct head *fields, struct arena *a);
+void h2_head_init(struct h2_head *x, struct head *fields, struct arena *a,
+    const struct http_conf *conf);
 /* One field, which is copied; REFUSAL_NONE or what is wrong with the head. */
 enum refusal h2_head_take(struct h2_head *x, struct head *fields,
-    const struct h2_limits *limits, struct str name, struct str value);
+    struct str name, struct str value);
 /* Adds a field whose name is in lower case to HEAD, from its arena. */
 void h2_head_add(struct head *head, struct str name, struct str value);
 /*

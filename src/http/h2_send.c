@@ -257,29 +257,6 @@ h2_stream_on_body_wake(void *arg)
 	h2_do(arg);
 }
 
-static bool
-h2_stream_has_body(const struct txn *t)
-{
-	return t->req.method != METHOD_HEAD &&
-	    (t->res.upgraded || !status_has_no_body(t->res.status));
-}
-
-/* What Content-Length says; -1: nothing. As compose_framing in h1_respond.c. */
-static int64_t
-h2_stream_length(const struct txn *t)
-{
-	const struct response *res = &t->res;
-
-	if (res->upgraded || status_has_no_body(res->status))
-		return -1;
-	if (res->body != NULL)
-		return res->body->length >= 0 ? res->body->length :
-		    h2_stream_has_body(t) ? -1 : res->head_length;
-	if (res->head_length >= 0 && !h2_stream_has_body(t))
-		return res->head_length;
-	return 0;
-}
-
 static nghttp2_nv *
 h2_stream_compose(struct h2_stream *s, size_t *n)
 {
@@ -287,7 +264,7 @@ h2_stream_compose(struct h2_stream *s, size_t *n)
 	/* To an extended CONNECT the answer is 200, and there is no switch of
 	 * protocols (RFC 8441 section 5). */
 	int status = t->res.upgraded ? 200 : t->res.status;
-	int64_t length = h2_stream_length(t);
+	int64_t length = txn_content_length(t);
 	nghttp2_nv *nv;
 
 	if (t->res.upgraded)
@@ -316,7 +293,7 @@ h2_stream_submit(struct h2_stream *s)
 	nghttp2_data_provider provider = {
 		.source = { .ptr = s }, .read_callback = h2_stream_on_read
 	};
-	bool has_body = t->res.body != NULL && h2_stream_has_body(t) &&
+	bool has_body = t->res.body != NULL && txn_has_body(t) &&
 	    (t->res.body->length != 0 || t->res.upgraded);
 	size_t n;
 	nghttp2_nv *nv = h2_stream_compose(s, &n);

@@ -5,7 +5,6 @@
 #include "http/h2_conn.h"
 
 #include "base/clock.h"
-#include "http/policy.h"
 
 #include <malloc.h>
 #include <nghttp2/nghttp2.h>
@@ -66,21 +65,6 @@ h2_session_take_trailer(struct h2_stream *s, struct str name,
 	h2_head_add(fields, name, value);
 }
 
-/* As in h1.c: what the settings say or, where that is only reported, the most
- * that they can. */
-static struct h2_limits
-h2_session_limits(const struct http_conf *conf)
-{
-	return (struct h2_limits){
-		.max_size = policy_holds(conf, REFUSAL_LARGE_HEAD) ?
-		    conf->max_header_size : POLICY_MAX_HEADER_SIZE,
-		.max_target = policy_holds(conf, REFUSAL_LONG_TARGET) ?
-		    conf->max_target_size : POLICY_MAX_TARGET_SIZE,
-		.max_fields = policy_holds(conf, REFUSAL_MANY_FIELDS) ?
-		    conf->max_headers : POLICY_MAX_HEADERS
-	};
-}
-
 static int
 h2_session_on_header(nghttp2_session *session, const nghttp2_frame *frame,
     const uint8_t *name, size_t name_n, const uint8_t *value, size_t value_n,
@@ -90,7 +74,6 @@ h2_session_on_header(nghttp2_session *session, const nghttp2_frame *frame,
 	struct h2_stream *s = h2_session_stream(h, frame->hd.stream_id);
 	struct str key = str_of((const char *)name, name_n);
 	struct str text = str_of((const char *)value, value_n);
-	const struct h2_limits limits = h2_session_limits(h2_conf(h));
 	enum refusal why;
 
 	(void)session;
@@ -104,7 +87,7 @@ h2_session_on_header(nghttp2_session *session, const nghttp2_frame *frame,
 	}
 	/* All of it has to be unpacked, for the table that heads share; but
 	 * nothing more is kept. */
-	why = h2_head_take(&s->head, &s->txn->req.head, &limits, key, text);
+	why = h2_head_take(&s->head, &s->txn->req.head, key, text);
 	if (why != REFUSAL_NONE && s->refusal == REFUSAL_NONE)
 		s->refusal = (uint8_t)why;
 	return 0;

@@ -32,7 +32,7 @@ h2_stream_new(struct h2 *h, int32_t id)
 	list_push_back(&h->more->streams, &s->link);
 	h->n_streams++;
 	h2_note_idle(h, false);
-	h2_head_init(&s->head, &t->req.head, t->arena);
+	h2_head_init(&s->head, &t->req.head, t->arena, h2_conf(h));
 	/* Until its head is whole it has none; nobody asks. */
 	s->body.flow.length = 0;
 	return s;
@@ -128,7 +128,7 @@ h2_stream_is_misdirected(const struct h2_stream *s)
 	const struct txn *t = s->txn;
 
 	if (!t->req.is_https && str_case_eq(s->head.scheme, STR("https")))
-		return !endpoint_trusts(t->conn->endpoint, txn_peer(t));
+		return !conn_is_trusted(t->conn);
 	return t->req.is_https && t->site != NULL &&
 	    !t->site->http->http2->enabled;
 }
@@ -221,7 +221,7 @@ h2_stream_await_body(struct h2_stream *s)
 
 	if (s->body.is_raw || s->body.ended || (s->submitted && !s->deferred))
 		return;
-	patience = h2_body_patience(s);
+	patience = body_rate_patience(&s->body.rate, request_conf(s->txn));
 	timer_start(s->h2->conn.net->loop, &s->timer,
 	    patience > 0 ? patience : 1);
 }
@@ -261,7 +261,7 @@ h2_stream_on_timeout(struct timer *timer)
 		h2_stream_reset(s, NGHTTP2_CANCEL, CLOSE_BODY_TIMEOUT);
 		return;
 	}
-	why = h2_body_overdue(s);
+	why = body_rate_overdue(&s->body.rate, s->txn, request_conf(s->txn));
 	if (why == REFUSAL_NONE) {
 		h2_stream_await_body(s);
 		return;

@@ -22,6 +22,24 @@ policy_holds(const struct http_conf *conf, enum refusal why)
 	return true;
 }
 
+struct policy_bounds
+policy_bounds(const struct http_conf *conf)
+{
+	struct policy_bounds b = {
+		.max_header_size = (uint32_t)conf->max_header_size,
+		.max_headers = (uint32_t)conf->max_headers,
+		.max_target_size = (uint32_t)conf->max_target_size
+	};
+
+	if (!policy_holds(conf, REFUSAL_LARGE_HEAD))
+		b.max_header_size = POLICY_MAX_HEADER_SIZE;
+	if (!policy_holds(conf, REFUSAL_MANY_FIELDS))
+		b.max_headers = POLICY_MAX_HEADERS;
+	if (!policy_holds(conf, REFUSAL_LONG_TARGET))
+		b.max_target_size = POLICY_MAX_TARGET_SIZE;
+	return b;
+}
+
 /* ---- the words --------------------------------------------------------- */
 
 #define HEAD(name, ...)

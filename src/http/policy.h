@@ -25,4 +25,10 @@ extern const struct conf_type conf_type_policy;
  * (txn_tolerates). */
 bool policy_holds(const struct http_conf *conf, enum refusal why);
 
+/* How large a head may be: as set or, of what is only reported, the most. */
+struct policy_bounds {
+	uint32_t max_header_size, max_headers, max_target_size;
+};
+struct policy_bounds policy_bounds(const struct http_conf *conf);
+
 #endif

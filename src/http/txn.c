@@ -402,6 +402,27 @@ txn_fail(struct txn *t, int status, const char *word, const char *fmt, ...)
 	txn_reply_error(t, status);
 }
 
+bool
+txn_has_body(const struct txn *t)
+{
+	return t->req.method != METHOD_HEAD &&
+	    (t->res.upgraded || !status_has_no_body(t->res.status));
+}
+
+int64_t
+txn_content_length(const struct txn *t)
+{
+	const struct response *res = &t->res;
+
+	if (res->upgraded || status_has_no_body(res->status))
+		return -1;
+	if (res->body != NULL && res->body->length >= 0)
+		return res->body->length;
+	if (!txn_has_body(t) && res->head_length >= 0)
+		return res->head_length;
+	return res->body == NULL ? 0 : -1;
+}
+
 const struct peer *
 txn_peer(const struct txn *t)
 {

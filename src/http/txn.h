@@ -201,6 +201,12 @@ void txn_reply_error(struct txn *t, int status);
 void txn_fail(struct txn *t, int status, const char *word, const char *fmt,
     ...) PRINTF_LIKE(4, 5);
 
+/* Whether the response has content: not to HEAD, nor with 204 and the like. */
+bool txn_has_body(const struct txn *t);
+/* What Content-Length says of the response, also of one to HEAD (RFC 9110
+ * section 8.6); -1: nothing. */
+int64_t txn_content_length(const struct txn *t);
+
 const struct peer *txn_peer(const struct txn *t);
 /* "GET /x HTTP/1.1" from 192.0.2.1, for messages; from the txn's arena. */
 const char *txn_describe(struct txn *t);

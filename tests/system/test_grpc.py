@@ -2,22 +2,19 @@
 where the front speaks HTTP/2, and what the daemon says itself."""
 
 import pathlib
-import socket
-import ssl
 import subprocess
 import sys
 import threading
 import time
 from concurrent import futures
 
+import grpc
 import pytest
 
 from conftest import SLOW, WEIR
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent /
                        "backends"))
-
-grpc = pytest.importorskip("grpc")
 
 pytestmark = pytest.mark.skipif(
     "nghttp2" not in subprocess.run([WEIR, "-V"], capture_output=True,
@@ -189,18 +186,7 @@ def test_a_deadline_that_makes_no_sense_is_refused(w, server):
 
 @pytest.fixture
 def channel(w, server, tmp_path):
-    """Over TLS, if the front agrees to h2 there."""
-    context = ssl._create_unverified_context()
-    context.set_alpn_protocols(["h2"])
     port = w.port_of("port1")
-    try:
-        with socket.create_connection(("127.0.0.1", port)) as s, \
-                context.wrap_socket(s, server_hostname="localhost") as t:
-            agreed = t.selected_alpn_protocol()
-    except ssl.SSLError:
-        agreed = None
-    if agreed != "h2":
-        pytest.skip("this weir does not speak HTTP/2 to clients")
     with grpc.secure_channel(
             "localhost:%d" % port,
             grpc.ssl_channel_credentials((tmp_path / "pem").read_bytes())) \

@@ -3,9 +3,11 @@ becomes of it. Section by section, as h2spec goes through them."""
 
 import socket
 import struct
+import time
 
 import pytest
 
+from conftest import wait_until
 from h2_frames import (
     ACK, CANCEL, COMPRESSION_ERROR, CONTINUATION, Closed, DATA, END_HEADERS,
     END_STREAM, ENHANCE_YOUR_CALM, FLOW_CONTROL_ERROR, FRAME_SIZE_ERROR,
@@ -557,3 +559,26 @@ def test_who_does_not_read_is_not_listened_to(serve):
         pass
     assert c.error() in (ENHANCE_YOUR_CALM, "closed")
     assert Frames(w.port).hello().get(1, "/hello")[1] == b"hello"
+
+
+def test_the_last_words_follow_what_was_held(serve):
+    """Also where nobody reads when the client does what ends it all."""
+    w = serve()
+    with open(w.dir / "large", "wb") as f:
+        f.truncate(64 << 20)
+    c = Frames(w.port).hello(window=0x7fffffff)
+    c.send(frame(WINDOW_UPDATE, 0, 0, u32(0x7fffffff - 65535)))
+    c.request(1, path="/large")
+    # Until the socket is full: what has left grows no more.
+    wait_until(lambda: not sends_more(w))
+    c.send(frame(HEADERS, END_STREAM, 3, c.head(path="/hello")),
+           frame(CONTINUATION, 0, 3, bytes(16385)))
+    assert c.error() == FRAME_SIZE_ERROR
+    with pytest.raises(Closed):
+        c.next()
+
+
+def sends_more(w):
+    before = metric(w, "weir_sent_bytes_total")
+    time.sleep(0.1)
+    return metric(w, "weir_sent_bytes_total") > before + 65536

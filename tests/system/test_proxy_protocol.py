@@ -13,6 +13,7 @@ import time
 import pytest
 
 from conftest import SLOW, recv_all, wait_until
+from h2_frames import Frames
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent /
                        "backends"))
@@ -315,3 +316,23 @@ def test_who_waits_does_not_hold_a_reload_up(w):
         assert w.reload().returncode == 0
         assert w.raw(V1 + GET).endswith(b"outside\n")
         assert recv_all(waiting) == b""
+
+
+@pytest.mark.parametrize("header, status", [
+    (V1.replace(b"203.0.113.9", b"127.0.0.1"), "200"), (V1, "421"),
+    (UNKNOWN, "421")])
+def test_who_is_trusted_with_the_scheme_is_whom_the_header_names(
+        weir, header, status):
+    """Of HTTP/2 as of HTTP/1: the proxy only passed the field on."""
+    w = weir("""
+        listeners:
+          "127.0.0.1:{port}":
+            {proxy_protocol: on, trusted: [127.0.0.1], h2c: on}
+        sites:
+          - {listen: "127.0.0.1:{port}", routes: [{respond: 200}]}
+    """)
+    c = Frames(w.port)
+    c.send(header)
+    c.hello()
+    c.scheme = "https"
+    assert c.get(1)[0][":status"] == status
