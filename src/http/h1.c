@@ -208,6 +208,9 @@ h1_begin(struct h1 *h, struct txn *t, struct str head)
 	head_init(&t->req.head, t->arena, 16);
 	/* Nothing of it is looked at: its secrets are out already. */
 	if (h->conn.in_clear) {
+		/* "Bad Request" alone would send people looking for another
+		 * fault. */
+		t->detail = "the address begins with https://";
 		h1_refuse(h, t, REFUSAL_PLAIN_HTTP);
 		return;
 	}

@@ -104,20 +104,13 @@ txn_follow(struct txn *t, const struct plan *plan, unsigned from)
 static void
 txn_reply_refusal(struct txn *t, int status)
 {
-	if (t->detail != NULL) {
-		txn_reply(t, status);
-		txn_reply_bytes(t, "text/html", status_page_saying(t->arena,
-		    status, refusal_text(t->refusal), t->detail));
-		return;
-	}
-	if (t->refusal != REFUSAL_PLAIN_HTTP) {
+	if (t->detail == NULL) {
 		txn_reply_error(t, status);
 		return;
 	}
-	/* "Bad Request" alone would send people looking for another fault. */
 	txn_reply(t, status);
-	txn_reply_bytes(t, "text/plain", STR("This port is for HTTPS, and "
-	    "the request came without TLS.\n"));
+	txn_reply_bytes(t, "text/html", status_page_saying(t->arena, status,
+	    refusal_text(t->refusal), t->detail));
 }
 
 /* The response phases of the site's own plan, for what has no route. */

@@ -261,8 +261,8 @@ def test_plain_http_on_a_tls_port_is_told_so(weir, request_):
     data = w.raw(request_)
     assert data.startswith(b"HTTP/1.1 400 ")
     assert b"Connection: close\r\n" in data
-    assert data.endswith(b"This port is for HTTPS, and the request came "
-                         b"without TLS.\n")
+    assert b"HTTP without TLS on a port for HTTPS: the address begins with " \
+           b"https://" in data
     wait_until(lambda: w.access_log())
     assert w.access_log().startswith("plain_http - - - http ")
     w.wait_log("(plain_http)")
