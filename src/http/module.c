@@ -62,7 +62,8 @@ module_rows_fill(enum module_level level)
 static void
 module_check_levels(const struct module *m)
 {
-	ASSERT((m->levels & LEVEL_ROUTE) != 0);
+	ASSERT(((m->levels & LEVEL_ROUTE) != 0) ==
+	    (m->phase != PHASE_IDENTIFY));
 	ASSERT((m->levels & LEVEL_TOP) == 0 || (m->levels & LEVEL_SITE) != 0);
 }
 

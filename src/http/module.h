@@ -13,6 +13,7 @@
 
 struct generation;
 struct server;
+struct variable;
 
 #define PHASES \
 	PHASE(IDENTIFY, "who is this") \
@@ -33,13 +34,18 @@ enum phase {
 	PHASE_COUNT
 };
 
+/* Steps of one module besides its first. */
+#define MODULE_THEN_MAX 2
+
 enum module_level { LEVEL_TOP = 1, LEVEL_SITE = 2, LEVEL_ROUTE = 4 };
 
 struct module {
 	const char *name; /* the key */
 	enum phase phase;
 	unsigned levels; /* where the key may stand; inherited inward, so all
-	                  * levels further in than the outermost */
+	                  * levels further in than the outermost; but not
+	                  * at routes in PHASE_IDENTIFY, which comes before
+	                  * the route is chosen */
 	const struct conf_schema *schema; /* of its block */
 	unsigned flags; /* conf flags of the row: CONF_CAN_BE_OFF, ... */
 	const char *doc; /* of the key, one or two sentences */
@@ -50,8 +56,16 @@ struct module {
 	 */
 	void (*prepare)(struct conf_load *load, struct generation *g,
 	    void *conf);
-	/* The step. A module in PHASE_LOG must answer STEP_NEXT. */
+	/* The step. In PHASE_IDENTIFY and PHASE_LOG it must answer NEXT. */
 	enum verdict (*step)(struct txn *t, const void *conf);
+	/* What it does in later phases besides; ends with fn == NULL. */
+	struct module_step {
+		enum phase phase;
+		enum verdict (*fn)(struct txn *t, const void *conf);
+	} then[MODULE_THEN_MAX + 1];
+	/* Its own, in the order of the manual; ends with name == NULL. May be
+	 * NULL. */
+	const struct variable *variables;
 	/* Per process and server: makes its private state (caches, idle
 	 * connections), found again by server_module. May be NULL. */
 	void *(*start)(struct server *s);
@@ -65,7 +79,7 @@ struct module {
 /* Defined by the modules floor from modules.def; NULL-terminated. */
 extern const struct module *const modules[];
 extern const unsigned module_count;
-#define MODULE_MAX 24
+#define MODULE_MAX 48
 
 /* The module settings of one level: a loaded block per module, NULL where the
  * level says nothing. Part of the top, of sites and of routes. */

@@ -44,6 +44,28 @@ plan_wants(const struct settings *s, unsigned i)
 	return s->conf[i] != NULL && !conf_is_off(s->conf[i]);
 }
 
+/* The steps of module I in PHASE; each of them, in the order of its table. */
+static void
+plan_add(struct plan_maker *m, struct plan *plan, unsigned i,
+    const struct settings *settings, enum phase phase)
+{
+	const struct module *module = modules[i];
+	struct step step = { .conf = settings->conf[i], .module = module };
+
+	if (module->phase == phase) {
+		plan_prepare(m, module, settings->conf[i]);
+		step.fn = module->step;
+		plan->steps[plan->n++] = step;
+	}
+	for (const struct module_step *s = module->then; s->fn != NULL; s++) {
+		ASSERT(s->phase > module->phase);
+		if (s->phase != phase)
+			continue;
+		step.fn = s->fn;
+		plan->steps[plan->n++] = step;
+	}
+}
+
 const struct plan *
 plan_make(struct plan_maker *m, const struct settings *settings)
 {
@@ -52,26 +74,20 @@ plan_make(struct plan_maker *m, const struct settings *settings)
 
 	for (unsigned i = 0; i < module_count; i++)
 		n += plan_wants(settings, i);
-	plan = arena_zalloc(m->arena,
-	    sizeof *plan + (n + 1) * sizeof plan->steps[0]);
+	plan = arena_zalloc(m->arena, sizeof *plan +
+	    (n * (MODULE_THEN_MAX + 1) + 1) * sizeof plan->steps[0]);
 
 	for (int phase = 0; phase < PHASE_COUNT; phase++) {
+		if (phase == PHASE_IDENTIFY + 1)
+			plan->route_at = plan->n;
 		if (phase == PHASE_HEADERS)
 			plan->response_at = plan->n;
 		if (phase == PHASE_LOG)
 			plan->log_at = plan->n;
-		for (unsigned i = 0; i < module_count; i++) {
-			if ((int)modules[i]->phase != phase ||
-			    !plan_wants(settings, i))
-				continue;
-			plan_prepare(m, modules[i], settings->conf[i]);
-			plan->steps[plan->n++] = (struct step){
-				.fn = modules[i]->step,
-				.conf = settings->conf[i],
-				.module = modules[i]
-			};
-		}
+		for (unsigned i = 0; i < module_count; i++)
+			if (plan_wants(settings, i))
+				plan_add(m, plan, i, settings,
+				    (enum phase)phase);
 	}
-	ASSERT(plan->n == n);
 	return plan;
 }

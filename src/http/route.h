@@ -41,9 +41,10 @@ struct step {
 };
 
 /* The steps of a route: request phases first (the last of them is the one that
- * responds), then response phases from RESPONSE_AT, then log from LOG_AT. */
+ * responds), then response phases from RESPONSE_AT, then log from LOG_AT. Those
+ * before ROUTE_AT are of the site: they run before the route is chosen. */
 struct plan {
-	unsigned n, response_at, log_at;
+	unsigned n, route_at, response_at, log_at;
 	struct step steps[];
 };
 

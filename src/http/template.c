@@ -21,36 +21,48 @@ struct template {
 
 /* ---- compiling --------------------------------------------------------- */
 
-/* A name of variables[] that is close to NAME; of a prefix, with what follows
- * it. p == NULL: none. */
+/* V's name as it would be in place of NAME: of a prefix, with what follows it
+ * in NAME. p == NULL: nothing does. */
+static struct str
+template_name_like(struct arena *a, const struct variable *v, struct str name)
+{
+	struct str known = str_from(v->name);
+	size_t cut = str_index(name, '_', 0);
+
+	if (!str_has_suffix(known, STR("_")) || cut == SIZE_MAX)
+		return known;
+	if (cut + 1 == name.n)
+		return (struct str){NULL, 0};
+	return arena_strf(a, "%.*s%.*s", STR_ARG(known),
+	    STR_ARG(str_slice(name, cut + 1, name.n)));
+}
+
+/* A variable's name that is close to NAME; p == NULL: there is none. */
 static struct str
 template_suggest(struct arena *a, struct str name)
 {
 	enum { LONGEST = 48 };
+	const struct variable *table;
 	struct str best = {NULL, 0};
 	size_t distance = 1 + name.n / 4;
 
 	if (name.n > LONGEST)
 		return best;
-	for (const struct variable *v = variables; v->name != NULL; v++) {
-		struct str known = str_from(v->name), tail = {"", 0};
-		size_t cut = str_index(name, '_', 0), d;
+	for (size_t i = 0; (table = variable_table(i)) != NULL; i++)
+		for (const struct variable *v = table; v->name != NULL; v++) {
+			struct str known = template_name_like(a, v, name);
+			size_t d;
 
-		if (str_has_suffix(known, STR("_")) && cut != SIZE_MAX) {
-			tail = str_slice(name, cut + 1, name.n);
-			if (tail.n == 0)
+			if (known.p == NULL)
 				continue;
-			known = arena_strf(a, "%.*s%.*s", STR_ARG(known),
-			    STR_ARG(tail));
+			d = str_distance(name, known);
+			/* Half of a name is no typing mistake. */
+			if (d > distance || 2 * d >= name.n ||
+			    (best.p != NULL && d == distance))
+				continue;
+			best = known;
+			distance = d;
 		}
-		d = str_distance(name, known);
-		/* Half of a name is no typing mistake. */
-		if (d > distance || 2 * d >= name.n ||
-		    (best.p != NULL && d == distance))
-			continue;
-		best = known;
-		distance = d;
-	}
 	return best;
 }
 

@@ -58,8 +58,9 @@ struct variable {
 	variable_fn *write;
 	const char *doc;
 };
-/* All of them, in the order of the manual; ends with name == NULL. */
-extern const struct variable variables[];
+/* Those of every request (I is 0), then those of each module, in the order of
+ * the manual; a table ends with name == NULL, and beyond the last is NULL. */
+const struct variable *variable_table(size_t i);
 /* NULL: there is none. *ARG lives in A, or is a part of NAME. */
 const struct variable *variable_find(struct arena *a, struct str name,
     struct variable_arg *arg);

@@ -38,6 +38,7 @@ txn_new(struct server *s, const struct transport *tr, struct conn *c,
 	t->generation = s->generation;
 	t->transport = tr;
 	t->conn = c;
+	t->peer = &c->peer;
 	t->carrier = carrier;
 	t->began_us = clock_us();
 	t->res.head_length = -1;
@@ -60,16 +61,35 @@ txn_send(struct txn *t)
 	t->transport->send(t);
 }
 
+/* The response stands, or there is none: nobody had an answer. */
+static void
+txn_settle(struct txn *t)
+{
+	if (t->res.status == 0)
+		txn_reply_error(t, 404);
+	if (t->answer_as != 0 && t->res.status / 100 == 2)
+		t->res.status = t->answer_as;
+}
+
+static void
+txn_enter(struct txn *t, const struct plan *plan, unsigned at)
+{
+	t->plan = plan;
+	t->at = at;
+	t->slots = arena_zalloc(t->arena, (plan->n + 1) * sizeof *t->slots);
+	t->state = TXN_STEPS;
+}
+
+static void txn_route(struct txn *t);
+
 static void
 txn_run(struct txn *t)
 {
-	const struct plan *plan = t->plan;
+	while (t->at < t->plan->log_at) {
+		const struct step *step = &t->plan->steps[t->at];
 
-	while (t->at < plan->log_at) {
-		const struct step *step = &plan->steps[t->at];
-
-		if (t->at == plan->response_at && t->res.status == 0)
-			txn_reply_error(t, 404);
+		if (t->at == t->plan->response_at)
+			txn_settle(t);
 
 		switch (step->fn(t, step->conf)) {
 		case STEP_NEXT:
@@ -81,24 +101,16 @@ txn_run(struct txn *t)
 		case STEP_STOP:
 			ASSERT(t->res.status != 0);
 			t->at++;
-			if (t->at < plan->response_at)
-				t->at = plan->response_at;
+			if (t->at < t->plan->response_at)
+				t->at = t->plan->response_at;
+			break;
+		case STEP_REROUTE:
+			txn_route(t);
 			break;
 		}
 	}
-	if (t->res.status == 0)
-		txn_reply_error(t, 404);
+	txn_settle(t);
 	txn_send(t);
-}
-
-static void
-txn_follow(struct txn *t, const struct plan *plan, unsigned from)
-{
-	t->plan = plan;
-	t->at = from;
-	t->slots = arena_zalloc(t->arena, (plan->n + 1) * sizeof *t->slots);
-	t->state = TXN_STEPS;
-	txn_run(t);
 }
 
 static void
@@ -111,6 +123,23 @@ txn_reply_refusal(struct txn *t, int status)
 	txn_reply(t, status);
 	txn_reply_bytes(t, "text/html", status_page_saying(t->arena, status,
 	    refusal_text(t->refusal), t->detail));
+}
+
+/* Who is this: before the route is chosen, which may depend on it. */
+static void
+txn_identify(struct txn *t)
+{
+	const struct plan *plan = t->site->plan;
+
+	if (plan->route_at == 0)
+		return;
+	txn_enter(t, plan, 0);
+	for (; t->at < plan->route_at; t->at++) {
+		enum verdict v = plan->steps[t->at].fn(t,
+		    plan->steps[t->at].conf);
+
+		ASSERT(v == STEP_NEXT);
+	}
 }
 
 /* The response phases of the site's own plan, for what has no route. */
@@ -127,7 +156,7 @@ txn_answer(struct txn *t, int status)
 		    STR("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
 	if (status == 503)
 		txn_reply_field(t, FIELD_RETRY_AFTER, STR(RETRY_AFTER));
-	txn_follow(t, t->site->plan, t->site->plan->response_at);
+	txn_enter(t, t->site->plan, t->site->plan->response_at);
 }
 
 void
@@ -207,44 +236,91 @@ txn_reject(struct txn *t, enum refusal why)
 	txn_answer(t, refusal_status(why));
 }
 
-void
-txn_begin(struct txn *t)
+static void
+txn_route(struct txn *t)
+{
+	t->route = router_find(t->site->router, t);
+	if (t->route == NULL)
+		txn_reject(t, REFUSAL_NO_ROUTE);
+	else
+		txn_enter(t, t->route->plan, 0);
+}
+
+/* Why T is refused before it has a route; NONE: it is not. */
+static enum refusal
+txn_may_begin(struct txn *t)
 {
 	const struct http_conf *http;
 
-	t->server->stats->requests++;
 	if (t->server->is_starved) {
 		t->res.close = true;
-		txn_reject(t, REFUSAL_LOW_MEMORY);
-		return;
+		return REFUSAL_LOW_MEMORY;
 	}
-	if (t->site == NULL) {
-		txn_reject(t, REFUSAL_NO_SITE);
-		return;
-	}
+	if (t->site == NULL)
+		return REFUSAL_NO_SITE;
 
 	http = t->site->http;
 	if (http->max_body_size != 0 &&
 	    t->req.body->length > (int64_t)http->max_body_size &&
 	    !txn_tolerates(t, http, REFUSAL_LARGE_BODY)) {
 		t->res.close = true;
-		txn_reject(t, REFUSAL_LARGE_BODY);
-		return;
+		return REFUSAL_LARGE_BODY;
 	}
+	return REFUSAL_NONE;
+}
 
-	t->route = router_find(t->site->router, t);
-	if (t->route == NULL) {
-		txn_reject(t, REFUSAL_NO_ROUTE);
-		return;
-	}
-	txn_follow(t, t->route->plan, 0);
+void
+txn_begin(struct txn *t)
+{
+	enum refusal why;
+
+	t->server->stats->requests++;
+	if (t->site != NULL)
+		txn_identify(t);
+	why = txn_may_begin(t);
+	if (why == REFUSAL_NONE)
+		txn_route(t);
+	else
+		txn_reject(t, why);
+	txn_run(t);
 }
 
 void
 txn_refuse(struct txn *t, enum refusal why)
 {
 	t->server->stats->requests++;
+	if (t->site != NULL)
+		txn_identify(t);
 	txn_reject(t, why);
+	txn_run(t);
+}
+
+void
+txn_rewrite(struct txn *t, struct str path, struct str query)
+{
+	ASSERT(path.n > 0 && path.p[0] == '/');
+	t->req.path = path;
+	t->req.target.path = path;
+	t->req.target.raw_path = path_encode(t->arena, path);
+	t->req.target.has_query = query.p != NULL;
+	t->req.target.query = query.p != NULL ? query : STR("");
+}
+
+enum verdict
+txn_reroute(struct txn *t, struct str path, struct str query)
+{
+	if (++t->reroutes > TXN_REROUTES_MAX) {
+		txn_fail(t, 500, "redirect_loop", "more than %d internal "
+		    "redirects, the last to %.*s", TXN_REROUTES_MAX,
+		    STR_ARG(path));
+		return STEP_STOP;
+	}
+	txn_rewrite(t, path, query);
+	flow_close(t->res.body);
+	t->res = (struct response){
+		.head_length = -1, .close = t->res.close
+	};
+	return STEP_REROUTE;
 }
 
 void
@@ -326,6 +402,15 @@ void **
 txn_slot(struct txn *t)
 {
 	return &t->slots[t->at];
+}
+
+void **
+txn_word(struct txn *t, unsigned module_index)
+{
+	if (t->words == NULL)
+		t->words = arena_zalloc(t->arena,
+		    module_count * sizeof *t->words);
+	return &t->words[module_index];
 }
 
 void
@@ -419,7 +504,7 @@ txn_content_length(const struct txn *t)
 const struct peer *
 txn_peer(const struct txn *t)
 {
-	return &t->conn->peer;
+	return t->peer;
 }
 
 const char *

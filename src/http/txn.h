@@ -34,8 +34,12 @@ enum verdict {
 	STEP_NEXT, /* go on */
 	STEP_WAIT, /* txn_resume will be called exactly once, then go on with
 	            * the same step again (its slot tells it where it was) */
-	STEP_STOP  /* t->res is the response */
+	STEP_STOP, /* t->res is the response */
+	STEP_REROUTE /* what txn_reroute said */
 };
+
+/* Internal redirects of a request; one more is answered 500. */
+#define TXN_REROUTES_MAX 10
 
 struct request {
 	enum method method;
@@ -115,6 +119,8 @@ struct txn {
 	struct generation *generation;
 	const struct transport *transport;
 	struct conn *conn; /* the client's: peer, TLS facts */
+	const struct peer *peer; /* who asks: conn's, unless a trusted one says
+	                          * on whose behalf; txn_peer */
 	void *carrier;     /* the transport's own: struct h1 *, ... */
 
 	struct request req;
@@ -125,6 +131,10 @@ struct txn {
 	const struct plan *plan;
 	unsigned at;  /* the step that runs */
 	void **slots; /* one per step, zero at first */
+	void **words; /* one per module, NULL until one is asked for */
+	unsigned reroutes; /* internal redirects so far */
+	int answer_as; /* the status of what succeeds from here on, that of the
+	                * error whose page it is; 0: its own */
 	bool waiting; /* for txn_resume */
 	bool resumed; /* it came; txn_continue is owed */
 
@@ -184,6 +194,18 @@ void txn_end(struct txn *t);
 
 /* The running step's own word of state. */
 void **txn_slot(struct txn *t);
+/* The word of state of a module (by index): unlike a slot it is there for all
+ * of its steps and its variables, and outlives an internal redirect. */
+void **txn_word(struct txn *t, unsigned module_index);
+/*
+ * An internal redirect: the request is routed anew, as one for PATH (decoded,
+ * normalised; begins with a slash) and QUERY (p == NULL: none), and walks the
+ * plan of that route from its beginning; a response that had begun is dropped.
+ * To be returned by a step. After TXN_REROUTES_MAX it is answered 500.
+ */
+enum verdict txn_reroute(struct txn *t, struct str path, struct str query);
+/* What upstreams get and routes see from now on; $request_uri stays. */
+void txn_rewrite(struct txn *t, struct str path, struct str query);
 /* Answers the STEP_WAIT: the step is called again, later in this tick. */
 void txn_resume(struct txn *t);
 void txn_on_end(struct txn *t, void (*fn)(void *arg), void *arg);

@@ -5,6 +5,7 @@
  * straight to where they are wanted and nothing is allocated.
  */
 #include "base/clock.h"
+#include "http/module.h"
 #include "http/regex.h"
 #include "http/site.h"
 #include "http/template.h"
@@ -384,7 +385,7 @@ variable_is_connected(const struct upstream_report *report)
 #undef CALL
 #undef PREFIX
 
-const struct variable variables[] = {
+static const struct variable variables[] = {
 #define TEXT(id, value, doc) {#id, variable_##id, doc},
 #define WORD(id, value, doc) {#id, variable_##id, doc},
 #define TLS(id, fact, doc) {#id, variable_##id, doc},
@@ -396,14 +397,52 @@ const struct variable variables[] = {
 	{NULL, NULL, NULL}
 };
 
+const struct variable *
+variable_table(size_t i)
+{
+	static const struct variable none[] = {{NULL, NULL, NULL}};
+
+	if (i == 0)
+		return variables;
+	if (i > module_count)
+		return NULL;
+	return modules[i - 1]->variables != NULL ?
+	    modules[i - 1]->variables : none;
+}
+
+static bool
+variable_is_prefix(const struct variable *v)
+{
+	return str_has_suffix(str_from(v->name), STR("_"));
+}
+
+/* Prefixes stand for what follows them, so never for themselves. */
+static bool
+variable_is_named(const struct variable *v, struct str name)
+{
+	struct str own = str_from(v->name);
+
+	if (variable_is_prefix(v))
+		return str_has_prefix(name, own) && name.n > own.n;
+	return str_eq(own, name);
+}
+
+/* A name of its own goes before a prefix. */
 static const struct variable *
 variable_row(struct str name)
 {
-	const struct variable *v = variables;
+	const struct variable *table, *found = NULL;
 
-	while (v->name != NULL && !str_eq(str_from(v->name), name))
-		v++;
-	return v->name != NULL ? v : NULL;
+	for (size_t i = 0; (table = variable_table(i)) != NULL; i++)
+		for (const struct variable *v = table; v->name != NULL; v++) {
+			if (!variable_is_named(v, name))
+				continue;
+			if (!variable_is_prefix(v))
+				return v;
+			if (found == NULL)
+				found = v;
+		}
+	return found;
 }
 
 /* "user_agent" is the field user-agent; a field with "_" in its name has no
@@ -427,18 +466,10 @@ variable_find(struct arena *a, struct str name, struct variable_arg *arg)
 	const struct variable *v = variable_row(is_group ? STR("1") : name);
 
 	*arg = (struct variable_arg){ .name = name };
-	if (v != NULL && !str_has_suffix(name, STR("_")))
+	if (v == NULL || !variable_is_prefix(v))
 		return v;
-	for (v = variables; v->name != NULL; v++) {
-		struct str prefix = str_from(v->name);
-
-		if (!str_has_suffix(prefix, STR("_")) ||
-		    !str_has_prefix(name, prefix) || name.n == prefix.n)
-			continue;
-		arg->name = str_slice(name, prefix.n, name.n);
-		if (v->write == variable_http || v->write == variable_sent_http)
-			variable_prepare_field(a, arg);
-		return v;
-	}
-	return NULL;
+	arg->name = str_slice(name, strlen(v->name), name.n);
+	if (v->write == variable_http || v->write == variable_sent_http)
+		variable_prepare_field(a, arg);
+	return v;
 }

@@ -126,14 +126,23 @@ static const char manual_tail[] =
     ".Xr pcre2pattern 3 ,\n"
     ".Xr weir 8\n";
 
+static void
+manual_print_variables(struct buf *b)
+{
+	const struct variable *table;
+
+	for (size_t i = 0; (table = variable_table(i)) != NULL; i++)
+		for (const struct variable *v = table; v->name != NULL; v++)
+			buf_printf(b, ".It Va $%s\n%s\n", v->name, v->doc);
+}
+
 void
 manual_print(struct buf *b)
 {
 	buf_z(b, manual_head);
 	conf_print_man(&root_schema, b);
 	buf_z(b, manual_variables);
-	for (const struct variable *v = variables; v->name != NULL; v++)
-		buf_printf(b, ".It Va $%s\n%s\n", v->name, v->doc);
+	manual_print_variables(b);
 	buf_z(b, manual_reasons);
 	refusal_print_man(b);
 	buf_z(b, manual_tail);

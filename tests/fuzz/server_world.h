@@ -93,7 +93,7 @@ tag_step(struct txn *t, const void *conf)
 
 static const struct module tag_module = {
 	.name = "tag", .phase = PHASE_IDENTIFY,
-	.levels = LEVEL_TOP | LEVEL_SITE | LEVEL_ROUTE,
+	.levels = LEVEL_TOP | LEVEL_SITE,
 	.schema = &tag_schema, .doc = "Nothing.", .step = tag_step,
 };
 /* Those of modules.def, with ours in the place of the last. */

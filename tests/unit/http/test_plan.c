@@ -79,12 +79,36 @@ static const struct module plain_module = {
 	.step = other_step
 };
 
+static enum verdict
+later_step(struct txn *t, const void *conf)
+{
+	(void)t;
+	(void)conf;
+	return STEP_NEXT;
+}
+
+static const struct module wide_module = {
+	.name = "wide", .phase = PHASE_LIMIT,
+	.levels = LEVEL_TOP | LEVEL_SITE | LEVEL_ROUTE,
+	.schema = &word_schema, .doc = "Has steps in three phases.",
+	.prepare = word_prepare, .step = other_step,
+	.then = {
+		{ PHASE_BODY, later_step }, { PHASE_LOG, tell_step }
+	}
+};
+
+static const struct module name_module = {
+	.name = "name", .phase = PHASE_IDENTIFY,
+	.levels = LEVEL_TOP | LEVEL_SITE,
+	.schema = &word_schema, .doc = "Says who it is.", .step = other_step
+};
+
 const struct module *const modules[] = {
 	&tell_module, &squeeze_module, &stamp_module, &answer_module,
 	&guard_module, &mark_module, &count_module, &lock_module,
-	&plain_module, NULL
+	&plain_module, &wide_module, &name_module, NULL
 };
-const unsigned module_count = 9;
+const unsigned module_count = 11;
 
 /* ---- settings ---------------------------------------------------------- */
 
@@ -206,6 +230,34 @@ plan_leaves_out_what_is_off(void **state)
 }
 
 static void
+plan_puts_each_step_of_a_module_into_its_phase(void **state)
+{
+	struct settings *s = settings_of(
+	    "wide: 1\nanswer: 1\nguard: 1\nsqueeze: 1\ntell: 1\n");
+	const struct plan *p = plan_make(maker, s);
+
+	(void)state;
+	expect(p, "wide guard answer |squeeze wide |tell wide ");
+	assert_ptr_equal(p->steps[0].fn, other_step);
+	assert_ptr_equal(p->steps[4].fn, later_step);
+	assert_ptr_equal(p->steps[4].conf, p->steps[0].conf);
+	assert_int_equal(((struct word_conf *)p->steps[0].conf)->prepared, 1);
+}
+
+static void
+plan_tells_what_is_before_the_route(void **state)
+{
+	const struct plan *p = plan_make(maker,
+	    settings_of("count: 1\nname: 1\n"));
+
+	(void)state;
+	expect(p, "name count ||");
+	assert_int_equal(p->route_at, 1);
+	assert_int_equal(plan_make(maker, settings_of("count: 1\n"))->route_at,
+	    0);
+}
+
+static void
 plan_gives_each_step_its_function_and_block(void **state)
 {
 	struct settings *s = settings_of("answer: a\ntell: t\n");
@@ -271,6 +323,8 @@ main(void)
 		T(has_no_step_for_what_is_not_said),
 		T(of_nothing_is_empty),
 		T(leaves_out_what_is_off),
+		T(puts_each_step_of_a_module_into_its_phase),
+		T(tells_what_is_before_the_route),
 		T(gives_each_step_its_function_and_block),
 		T(prepares_a_block_once),
 		T(does_not_prepare_what_is_off),

@@ -24,7 +24,8 @@
 
 /* ---- scripted steps ---------------------------------------------------- */
 
-/* Letters: N next, W wait, S stop with STATUS; after the last, N. */
+/* Letters: N next, W wait, S stop with STATUS, G go to another route; after the
+ * last, N. */
 struct script {
 	char letter;
 	const char *verdicts;
@@ -43,13 +44,14 @@ struct world {
 	struct conn conn;
 	struct http_conf http;
 	struct site site;
-	struct route route;
+	struct route route, other;
 	const struct site *found;     /* for any host */
 	const struct route *taken;    /* for any request */
 	struct txn *t;
 	char trace[64];
 	unsigned sent, resumes, cleanups;
 	unsigned flows_closed;
+	bool goes_nowhere;   /* G finds no route */
 	bool resumes_inline; /* a step that says W was answered before */
 };
 
@@ -79,6 +81,10 @@ script_step(struct txn *t, const void *conf)
 		txn_resume(t);
 	if (c == 'S')
 		txn_reply_error(t, s->status);
+	if (c == 'G') {
+		the->taken = the->goes_nowhere ? NULL : &the->other;
+		return txn_reroute(t, STR("/a b"), STR("q=1"));
+	}
 	return c == 'W' ? STEP_WAIT : c == 'S' ? STEP_STOP : STEP_NEXT;
 }
 
@@ -108,6 +114,10 @@ plan_of(struct world *w, const char *letters, struct script *scripts)
 	assert_int_equal(parts, 2);
 	return p;
 }
+
+/* Features are not part of this: one word of state each. */
+const struct module *const modules[] = { NULL, NULL, NULL };
+const unsigned module_count = 2;
 
 /* ---- what is below and beside ------------------------------------------ */
 
@@ -173,7 +183,7 @@ some_flow(struct txn *t)
 
 /* ---- the world --------------------------------------------------------- */
 
-static struct script route_scripts[16], site_scripts[16];
+static struct script route_scripts[16], site_scripts[16], other_scripts[16];
 
 static struct txn *
 request(struct world *w)
@@ -200,6 +210,7 @@ set_up(void **state)
 	clock_fake_start(1000000, 1700000000);
 	memset(route_scripts, 0, sizeof route_scripts);
 	memset(site_scripts, 0, sizeof site_scripts);
+	memset(other_scripts, 0, sizeof other_scripts);
 	w->arena = arena_new();
 	w->net.loop = loop_new(&w->loop_stats, &e);
 	w->server.net = &w->net;
@@ -325,6 +336,116 @@ txn_gives_every_step_a_slot_of_its_own(void **state)
 	txn_continue(w->t);
 	assert_ptr_equal(route_scripts[1].slot_was, &route_scripts[1]);
 	assert_null(route_scripts[2].slot_was);
+}
+
+/* ---- who is this ------------------------------------------------------- */
+
+static void
+txn_identifies_before_the_route_is_chosen(void **state)
+{
+	struct world *w = *state;
+	struct plan *plan = plan_of(w, "ia|h|l", site_scripts);
+
+	plan->route_at = 1;
+	w->site.plan = plan;
+	txn_begin(w->t);
+	expect(w, "iABRHB!");
+}
+
+static void
+txn_identifies_what_it_refuses(void **state)
+{
+	struct world *w = *state;
+	struct plan *plan = plan_of(w, "ia|h|l", site_scripts);
+
+	plan->route_at = 1;
+	w->site.plan = plan;
+	txn_refuse(w->t, REFUSAL_NO_ROUTE);
+	expect(w, "ih!");
+}
+
+/* ---- internal redirects ------------------------------------------------ */
+
+static void
+txn_walks_the_plan_of_where_it_is_rerouted(void **state)
+{
+	struct world *w = *state;
+
+	w->other.plan = plan_of(w, "X|Y|Z", other_scripts);
+	route_scripts[1] = (struct script){ 'B', "G", 0, NULL };
+	other_scripts[0] = (struct script){ 'X', "S", 200, NULL };
+	txn_begin(w->t);
+	txn_finish(w->t, CLOSE_DONE);
+	expect(w, "ABXY!Z");
+	assert_string_equal(w->t->req.path.p, "/a b");
+	assert_true(str_eq(w->t->req.target.raw_path, STR("/a%20b")));
+	assert_true(str_eq(w->t->req.target.query, STR("q=1")));
+	assert_int_equal(w->t->reroutes, 1);
+}
+
+static void
+txn_drops_a_response_when_it_is_rerouted(void **state)
+{
+	struct world *w = *state;
+
+	w->other.plan = plan_of(w, "X|Y|Z", other_scripts);
+	route_scripts[2] = (struct script){ 'R', "S", 404, NULL };
+	route_scripts[3] = (struct script){ 'H', "G", 0, NULL };
+	other_scripts[0] = (struct script){ 'X', "S", 200, NULL };
+	txn_begin(w->t);
+	expect(w, "ABRHXY!");
+	assert_int_equal(w->t->res.status, 200);
+}
+
+static void
+txn_answers_an_error_page_with_the_status_of_the_error(void **state)
+{
+	struct world *w = *state;
+
+	w->other.plan = plan_of(w, "X|Y|Z", other_scripts);
+	w->t->answer_as = 404;
+	route_scripts[2] = (struct script){ 'R', "S", 404, NULL };
+	route_scripts[3] = (struct script){ 'H', "G", 0, NULL };
+	other_scripts[0] = (struct script){ 'X', "S", 200, NULL };
+	txn_begin(w->t);
+	assert_int_equal(w->t->res.status, 404);
+}
+
+static void
+txn_stops_a_loop_of_internal_redirects(void **state)
+{
+	struct world *w = *state;
+
+	w->other.plan = plan_of(w, "X|Y|Z", other_scripts);
+	route_scripts[0] = (struct script){ 'A', "G", 0, NULL };
+	other_scripts[0] = (struct script){ 'X', "GGGGGGGGGGGGGGG", 0, NULL };
+	txn_begin(w->t);
+	expect(w, "AXXXXXXXXXXY!");
+	assert_int_equal(w->t->res.status, 500);
+	assert_string_equal(w->t->reason, "redirect_loop");
+}
+
+static void
+txn_refuses_to_be_rerouted_to_no_route(void **state)
+{
+	struct world *w = *state;
+
+	route_scripts[0] = (struct script){ 'A', "G", 0, NULL };
+	w->goes_nowhere = true;
+	txn_begin(w->t);
+	expect(w, "Ah!");
+	assert_int_equal(w->t->res.status, 404);
+}
+
+static void
+txn_keeps_a_module_s_word_over_an_internal_redirect(void **state)
+{
+	struct world *w = *state;
+
+	*txn_word(w->t, 1) = w;
+	txn_begin(w->t);
+	assert_null(*txn_word(w->t, 0));
+	assert_ptr_equal(*txn_word(w->t, 1), w);
 }
 
 /* ---- waiting ----------------------------------------------------------- */
@@ -787,6 +908,14 @@ main(void)
 		T(answers_404_when_nobody_does),
 		T(answers_404_without_response_steps),
 		T(gives_every_step_a_slot_of_its_own),
+		T(identifies_before_the_route_is_chosen),
+		T(identifies_what_it_refuses),
+		T(walks_the_plan_of_where_it_is_rerouted),
+		T(drops_a_response_when_it_is_rerouted),
+		T(answers_an_error_page_with_the_status_of_the_error),
+		T(stops_a_loop_of_internal_redirects),
+		T(refuses_to_be_rerouted_to_no_route),
+		T(keeps_a_module_s_word_over_an_internal_redirect),
 		T(runs_the_same_step_again_when_resumed),
 		T(waits_in_response_steps_too),
 		T(is_resumed_once_however_often_it_is_told),

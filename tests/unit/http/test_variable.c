@@ -127,6 +127,7 @@ every_variable_can_be_asked_of_an_empty_transaction(void **state)
 	t = arena_zalloc(arena, sizeof *t);
 	t->arena = arena;
 	t->conn = c;
+	t->peer = &c->peer;
 	for (const struct variable *v = variables; v->name != NULL; v++)
 		value(str_has_suffix(str_from(v->name), STR("_")) ?
 		    arena_printf(arena, "%sx", v->name) : v->name);

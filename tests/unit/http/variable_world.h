@@ -110,6 +110,7 @@ world_txn(struct arena *a)
 	t->magic = TXN_MAGIC;
 	t->arena = a;
 	t->conn = arena_zalloc(a, sizeof *t->conn);
+	t->peer = &t->conn->peer;
 	t->conn->peer = (struct peer){ .family = AF_INET, .port = 4711,
 	    .ip = {192, 0, 2, 7} };
 	t->req.method = METHOD_GET;

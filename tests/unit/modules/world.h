@@ -192,6 +192,7 @@ request(struct world *w, const char *method, const char *target)
 	t->server = &w->server;
 	t->generation = &w->g;
 	t->conn = arena_zalloc(a, sizeof *t->conn);
+	t->peer = &t->conn->peer;
 	t->conn->peer.family = AF_INET;
 	assert_int_equal(inet_pton(AF_INET, "192.0.2.7", t->conn->peer.ip), 1);
 	t->req.method = strcmp(method, "HEAD") == 0 ? METHOD_HEAD : METHOD_GET;

@@ -34,6 +34,7 @@ txn_of(struct arena *a, const char *text)
 	t->arena = a;
 	t->site = &site;
 	t->conn = arena_zalloc(a, sizeof *t->conn);
+	t->peer = &t->conn->peer;
 	t->conn->endpoint = &endpoint;
 	t->conn->peer.family = AF_INET;
 	assert_int_equal(inet_pton(AF_INET, "192.0.2.7", t->conn->peer.ip), 1);

@@ -255,6 +255,7 @@ begin(struct world *w, const char *head)
 	t->transport = &transport;
 	t->carrier = w;
 	t->conn = arena_zalloc(a, sizeof *t->conn);
+	t->peer = &t->conn->peer;
 	t->conn->peer.family = AF_INET;
 	t->conn->endpoint = &endpoint;
 	head_init(&t->req.head, a, 8);
