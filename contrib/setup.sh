@@ -27,6 +27,9 @@ run    libssl-dev          -                  OpenSSL: TLS
 run    libpcre2-dev        -                  PCRE2: regular expressions
 run    libyaml-dev         -                  libyaml: the configuration
 run    libnghttp2-dev      -                  nghttp2: HTTP/2
+run    zlib1g-dev          -                  zlib: gzip
+run    libbrotli-dev       -                  brotli
+run    libzstd-dev         -                  zstd
 check  libcmocka-dev       library:cmocka     unit tests
 check  python3             command:python3    runs the system tests
 check  python3-pytest      module:pytest      runs the system tests
@@ -37,6 +40,8 @@ check  python3-grpcio      module:grpc        a gRPC client and server
 check  curl                command:curl       an HTTP client
 check  openssl             command:openssl    a TLS client, and certificates
 check  nghttp2-client      command:h2load     an HTTP/2 client, and load
+check  brotli              command:brotli     decodes brotli in tests
+check  zstd                command:zstd       decodes zstd in tests
 check  wrk                 command:wrk        load
 check  nodejs              command:node       the application behind the proxy
 check  chromium            command:chromium   a browser

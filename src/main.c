@@ -67,10 +67,15 @@ print_versions(void)
 	       "%s\n"
 	       "PCRE2 %s\n"
 	       "libyaml %d.%d.%d\n"
-	       "HTTP/2: %s\n",
+	       "HTTP/2: %s\n"
+	       "compression:%s%s%s%s\n",
 	    WEIR_VERSION, COMPILER, __VERSION__, WEIR_CONFIGURE,
 	    WEIR_CONFIG_FILE, OpenSSL_version(OPENSSL_VERSION), pcre, major,
-	    minor, patch, WEIR_HTTP2 ? "nghttp2 " WEIR_NGHTTP2 : "left out");
+	    minor, patch, WEIR_HTTP2 ? "nghttp2 " WEIR_NGHTTP2 : "left out",
+	    WEIR_ZSTD ? " zstd " WEIR_ZSTD_VERSION : "",
+	    WEIR_BROTLI ? " brotli " WEIR_BROTLI_VERSION : "",
+	    WEIR_ZLIB ? " zlib " WEIR_ZLIB_VERSION : "",
+	    WEIR_ZSTD + WEIR_BROTLI + WEIR_ZLIB == 0 ? " left out" : "");
 }
 
 static void

@@ -96,10 +96,14 @@ static const struct module tag_module = {
 	.levels = LEVEL_TOP | LEVEL_SITE,
 	.schema = &tag_schema, .doc = "Nothing.", .step = tag_step,
 };
-/* Those of modules.def, with ours in the place of the last. */
+/* Those of modules.def, with ours in the place of the log. */
 const struct module *const modules[] = {
-	&redirect_module, &respond_module, &files_module, &proxy_module,
-	&response_headers_module, &tag_module, NULL
+#define access_log_module tag_module
+#define MODULE(name) &name##_module,
+#include "modules/modules.def"
+#undef MODULE
+#undef access_log_module
+	NULL
 };
 const unsigned module_count = MODULE_COUNT;
 

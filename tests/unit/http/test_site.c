@@ -2,6 +2,8 @@
  * of what cannot be. */
 #include "site_file.h"
 
+#include <time.h>
+
 static struct loaded l;
 
 static void
@@ -285,6 +287,16 @@ rows_that_nest_have_an_end_in_print(void **state)
 
 /* ---- many -------------------------------------------------------------- */
 
+/* Of this process: what others do meanwhile is no matter. */
+static uint64_t
+cpu_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
 static void
 site_and_route_by_the_ten_thousands_load_in_a_second(void **state)
 {
@@ -305,14 +317,14 @@ site_and_route_by_the_ten_thousands_load_in_a_second(void **state)
 		    i % 3 == 0 ? "" : i % 3 == 1 ? "*" : "/*", i);
 	buf_chr(&yaml, '\0');
 
-	began = clock_precise_us();
+	began = cpu_us();
 	loaded_init(&l, yaml.p);
-	read = clock_precise_us() - began;
-	began = clock_precise_us();
+	read = cpu_us() - began;
+	began = cpu_us();
 	loaded_index(&l);
 	asked_init(&q, l.arena, "/9998/a/x");
 	assert_string_equal(routed_to(loaded_router(&l, N - 1), &q), "w9998");
-	began = clock_precise_us() - began;
+	began = cpu_us() - began;
 	print_message("10,000 hosts and 10,000 routes: %.0f ms to load, "
 	    "%.0f ms to compile\n", (double)read / 1000,
 	    (double)began / 1000);
