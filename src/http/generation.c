@@ -262,6 +262,14 @@ compile_choose_tls(void *arg, struct str name)
 	return site != NULL ? site->tls : NULL;
 }
 
+static void
+compile_expect_sites(struct tls_context *front, const struct endpoint_draft *d)
+{
+	for (size_t i = 0; i < d->n_sites; i++)
+		if (d->sites[i]->tls != NULL)
+			tls_context_expect(front, d->sites[i]->tls);
+}
+
 /* What `listeners` says, by address; each is one that sites listen on. */
 static void
 compile_listeners(struct compile *c)
@@ -324,6 +332,8 @@ compile_endpoints(struct compile *c)
 			if (ep->tls == NULL)
 				conf_error(c->load, d->pos, "tls", "%s",
 				    e.text);
+			else
+				compile_expect_sites(ep->tls, d);
 		}
 		g->endpoints[g->n_endpoints++] = ep;
 	}

@@ -133,7 +133,7 @@ h1_after_response(struct h1 *h)
 		return;
 	}
 	if (read_all && x->peer_closes && leftover_len(&h->out) == 0 &&
-	    conn_is_flushed(&h->conn)) {
+	    conn_is_flushed(&h->conn) && !h->conn.is_early) {
 		conn_close(&h->conn, CLOSE_DONE);
 		return;
 	}
@@ -159,6 +159,7 @@ h1_new_exchange(struct h1 *h, const char *head, size_t n)
 	t->req.line = str_slice(t->req.line, 0,
 	    str_index(t->req.line, '\r', 0));
 	t->req.is_https = conn_is_tls(&h->conn);
+	t->req.is_early = h->conn.reads_early;
 	t->req.major = 1;
 	t->req.minor = 1;
 	h1_leave_idle(h);

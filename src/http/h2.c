@@ -398,11 +398,22 @@ h2_read(struct h2 *h)
 
 /* ---- events ------------------------------------------------------------ */
 
+/* The handshake is over, for which some of them may wait. */
+static void
+h2_end_early(struct h2 *h)
+{
+	h->was_early = false;
+	LIST_EACH(link, &h->more->streams)
+		h2_do(LIST_ITEM(link, struct h2_stream, link));
+}
+
 static void
 h2_on_ready(struct conn *c)
 {
 	struct h2 *h = h2_of(c);
 
+	if (h->was_early && !c->is_early)
+		h2_end_early(h);
 	if (h->phase != H2_OPEN)
 		h2_finish(h);
 	else if (h2_read(h))
@@ -521,6 +532,7 @@ h2_take_over(struct client *c, struct str first)
 	h->conn.ops = &h2_ops.conn;
 	h->is_fresh = true;
 	h->is_idle = true; /* h1.c has counted it */
+	h->was_early = h->conn.is_early;
 	h->work.name = "h2";
 	h->work.run = h2_on_work;
 	list_init(&h->todo);

@@ -96,6 +96,7 @@ struct h2 {
 	bool is_fresh : 1;
 	bool is_working : 1; /* what is noted now is done in a moment */
 	bool reads_on : 1;   /* it paused with more to read */
+	bool was_early : 1;  /* its streams do not know yet that it is over */
 	uint8_t phase;    /* enum h2_phase */
 	uint8_t goodbye;  /* enum h2_goodbye */
 	uint8_t why;      /* enum close_reason, once it is being terminated */

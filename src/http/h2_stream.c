@@ -22,6 +22,7 @@ h2_stream_new(struct h2 *h, int32_t id)
 
 	t->carrier = s;
 	t->req.is_https = conn_is_tls(&h->conn);
+	t->req.is_early = h->conn.reads_early;
 	t->req.major = 2;
 	s->h2 = h;
 	s->txn = t;

@@ -43,6 +43,10 @@ static const struct counter_row http_rows[] = {
 #define HEAD(name, ...)
 #define REFUSAL(name, ...)
 #include "http/refusal.def"
+	COUNTER(http_stats, early_held, COUNTER_TOTAL,
+	    "weir_http_early_requests_held_total",
+	    "Requests in early data that waited for the end of the "
+	    "handshake."),
 	COUNTER(http_stats, cut, COUNTER_TOTAL,
 	    "weir_http_responses_cut_total",
 	    "Exchanges that ended before the response was complete."),

@@ -22,6 +22,7 @@ struct http_stats {
 	uint64_t idle;      /* gauge: kept connections without a request */
 	uint64_t refused[REFUSAL_COUNT];
 	uint64_t reported[REFUSAL_COUNT]; /* only: see policy.h */
+	uint64_t early_held; /* requests */
 	uint64_t cut;       /* ended before the response was complete */
 	uint64_t memory;    /* gauge: bytes; 0 while nobody looks */
 	uint64_t starved;   /* times that it passed max_memory */

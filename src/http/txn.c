@@ -236,6 +236,44 @@ txn_reject(struct txn *t, enum refusal why)
 	txn_answer(t, refusal_status(why));
 }
 
+/* ---- early data -------------------------------------------------------- */
+
+/* Whether it does no harm when somebody else has it done again: content or a
+ * tunnel would make more of a GET than that (RFC 8470 section 2.1, RFC 9110
+ * section 9.2.1). */
+static bool
+txn_is_harmless(const struct txn *t)
+{
+	return (method_flags(t->req.method) & METHOD_SAFE) != 0 &&
+	    !t->req.wants_upgrade && t->req.body->length == 0;
+}
+
+/*
+ * Waiting costs what a 425 would, less the round trip in which the client asks
+ * again, if it ever does (RFC 8470 section 3 leaves the choice). When the
+ * handshake is over, it was nobody's replay.
+ */
+bool
+txn_must_wait(struct txn *t)
+{
+	ASSERT(t->req.is_early);
+	t->is_held = t->conn->is_early;
+	t->req.is_early = t->is_held;
+	t->server->stats->early_held += t->is_held;
+	return t->is_held;
+}
+
+static void
+txn_release(struct txn *t)
+{
+	if (!t->is_held || t->conn->is_early)
+		return;
+	t->is_held = t->req.is_early = false;
+	t->resumed = true;
+}
+
+/* ---- the way through --------------------------------------------------- */
+
 static void
 txn_route(struct txn *t)
 {
@@ -282,7 +320,11 @@ txn_begin(struct txn *t)
 		txn_route(t);
 	else
 		txn_reject(t, why);
-	txn_run(t);
+	if (t->req.is_early && t->route != NULL && !txn_is_harmless(t) &&
+	    txn_must_wait(t))
+		t->waiting = true;
+	else
+		txn_run(t);
 }
 
 void
@@ -337,6 +379,7 @@ void
 txn_continue(struct txn *t)
 {
 	OBJ_CHECK(t, TXN_MAGIC);
+	txn_release(t);
 	if (!t->resumed)
 		return;
 	ASSERT(t->waiting);
@@ -368,7 +411,7 @@ txn_finish(struct txn *t, enum close_reason why)
 	if (t->state == TXN_FINISHED)
 		return;
 
-	t->resumed = false;
+	t->resumed = t->is_held = false;
 	if (why != CLOSE_DONE) {
 		t->server->stats->cut++;
 		if (t->reason == NULL)

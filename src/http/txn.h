@@ -51,6 +51,9 @@ struct request {
 	struct str host;   /* lower case, without port; "" if none */
 	uint16_t port;     /* of Host; 0: none */
 	bool is_https;
+	/* It came as early data, and nobody knows yet whether the client that
+	 * asked for it is the one who sends it (RFC 8470). */
+	bool is_early;
 	uint8_t major, minor; /* 1.0, 1.1, 2.0 */
 	bool expects_continue;
 	bool wants_upgrade; /* Connection: upgrade with an Upgrade field */
@@ -137,6 +140,7 @@ struct txn {
 	                * error whose page it is; 0: its own */
 	bool waiting; /* for txn_resume */
 	bool resumed; /* it came; txn_continue is owed */
+	bool is_held; /* WAITing for the end of the client's handshake */
 
 	/* Captures of the route's regular expression: pairs of offsets into
 	 * captured, count entries. */
@@ -183,7 +187,8 @@ void txn_note_refusal(struct txn *t, enum refusal why);
  * is counted and reported, once for each reason. */
 bool txn_tolerates(struct txn *t, const struct http_conf *conf,
     enum refusal why);
-/* Goes on after transport->resume; harmless when there was none. */
+/* Goes on after transport->resume, or when the client's handshake is over;
+ * harmless when there was neither. */
 void txn_continue(struct txn *t);
 /* The response was sent in full (OK) or the exchange ended early: runs cleanups
  * and LOG steps. The transport then calls txn_end at a safe place. */
@@ -208,6 +213,9 @@ enum verdict txn_reroute(struct txn *t, struct str path, struct str query);
 void txn_rewrite(struct txn *t, struct str path, struct str query);
 /* Answers the STEP_WAIT: the step is called again, later in this tick. */
 void txn_resume(struct txn *t);
+/* For a request that is_early and must not be served so. True: the step has to
+ * STEP_WAIT, for the end of the handshake. */
+bool txn_must_wait(struct txn *t);
 void txn_on_end(struct txn *t, void (*fn)(void *arg), void *arg);
 
 /* Begins a response; drops what another step had begun (its body is closed). */

@@ -11,6 +11,7 @@
 struct proxy_conf {
 	struct conf_text to;
 	int protocol; /* enum proxy_protocol */
+	bool early_data;
 	uint64_t connect_timeout, send_timeout, read_timeout; /* ms */
 	struct forward_conf *request_headers;
 	struct conf_list upgrades; /* char * */
@@ -50,6 +51,13 @@ static const struct conf_field proxy_fields[] = {
 	    .doc = "Protocols that a client may upgrade its connection to "
 	    "(Upgrade); from then on bytes pass both ways, whatever they are. "
 	    "Others are not asked for, and h2c never is. []: none."),
+	KEY_BOOL(proxy_conf, early_data, .dflt = "off",
+	    .doc = "Where `tls` of the site allows early data: whether the "
+	    "servers know what `Early-Data: 1` says of a request, and answer "
+	    "425 (Too Early) to one that must not be done twice. With on they "
+	    "get such requests at once, and a 425 goes to the client, who "
+	    "asks again when the handshake is over. With off requests wait "
+	    "for that here (RFC 8470)."),
 	KEY_BLOCK(proxy_conf, request_headers, struct forward_conf,
 	    forward_schema,
 	    .doc = "Changes to the request's fields. The upstream gets the "
@@ -164,6 +172,9 @@ proxy_step(struct txn *t, const void *conf)
 		txn_reply(t, 204);
 		return STEP_STOP;
 	}
+	/* RFC 8470 section 6.2 */
+	if (t->req.is_early && !c->early_data && txn_must_wait(t))
+		return STEP_WAIT;
 	if (*slot == NULL) {
 		struct backends *all = server_module(t->server, MODULE_proxy);
 

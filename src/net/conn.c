@@ -433,7 +433,8 @@ conn_on_reap(struct task *t)
 static void
 conn_say_goodbye(struct conn *c)
 {
-	if (c->tls == NULL || c->connecting || c->resets || c->error != 0)
+	if (c->tls == NULL || c->connecting || c->is_early || c->resets ||
+	    c->error != 0)
 		return;
 	tls_stream_close_notify(c->tls);
 	(void)tls_stream_flush(c->tls);
@@ -487,6 +488,11 @@ conn_shutdown(struct conn *c)
 	conn_check(c);
 	if (c->closing)
 		return;
+	/* handshake.c comes back to it. */
+	if (c->is_early) {
+		c->owes_fin = true;
+		return;
+	}
 	if (c->tls != NULL) {
 		tls_stream_close_notify(c->tls);
 		(void)tls_stream_flush(c->tls);
@@ -555,7 +561,7 @@ conn_flush_tls(struct conn *c)
 	if (!tls_stream_flush(c->tls))
 		return;
 	c->can_write = tls_stream_is_flushed(c->tls);
-	if (c->can_write && c->owes_fin)
+	if (c->can_write && c->owes_fin && !c->is_early)
 		conn_send_fin(c);
 }
 
@@ -572,7 +578,7 @@ conn_on_io(struct io *io, unsigned events)
 		handshake_queue(c);
 		return;
 	}
-	if (c->connecting) {
+	if (c->connecting || c->is_early) {
 		handshake_advance(c);
 		return;
 	}

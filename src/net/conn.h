@@ -22,7 +22,8 @@ struct endpoint;
 struct conn_ops {
 	const char *name; /* "h1", "upstream": shown in logs and profiles */
 	/* Something changed: can_read, can_write, handshake done, error. Never
-	 * called before the TLS handshake is over, never after conn_close. */
+	 * called before the TLS handshake is over, unless there is early data;
+	 * never after conn_close. */
 	void (*ready)(struct conn *c);
 	/* The deadline set by conn_set_deadline passed. */
 	void (*timeout)(struct conn *c);
@@ -52,6 +53,10 @@ struct conn {
 	bool has_sent : 1;
 	/* It came to a port for TLS with a request in clear: to be refused. */
 	bool in_clear : 1;
+	/* The handshake is not over, but there was early data, and it may be
+	 * answered; ready is called when it is over. */
+	bool is_early : 1;
+	bool reads_early : 1; /* what was read last came as early data */
 	/* For conn.c: */
 	bool greeted : 1;    /* what the client says first is TLS */
 	bool dialling : 1;   /* connect(2) has not ended */

@@ -11,6 +11,7 @@
 #include "base/panic.h"
 #include "net/conn_socket.h"
 #include "net/proxy_gate.h"
+#include "net/tls_early.h"
 #include "net/tls_hello.h"
 #include "net/tls_stream.h"
 
@@ -64,10 +65,27 @@ handshake_failed(struct conn *c)
 	handshake_abandon(c, conn_failure(c), CLOSE_TLS_FAILED);
 }
 
+/* What was answered early may have been all. */
+static void
+handshake_end_early(struct conn *c)
+{
+	struct tls_early *early = tls_stream_early(c->tls);
+
+	c->is_early = false;
+	if (early != NULL)
+		timer_stop(c->net->loop, &early->deadline);
+	if (c->owes_fin) {
+		c->owes_fin = false;
+		conn_shutdown(c);
+	}
+}
+
 static void
 handshake_done(struct conn *c)
 {
 	c->connecting = false;
+	if (c->is_early)
+		handshake_end_early(c);
 	if (c->tls != NULL) {
 		/* The last flight may have brought a request with it. */
 		c->can_read = true;
@@ -79,6 +97,50 @@ handshake_done(struct conn *c)
 	}
 	c->ops->ready(c);
 }
+
+/* ---- early data -------------------------------------------------------- */
+
+static void
+handshake_on_deadline(struct timer *t)
+{
+	struct tls_early *early = CONTAINER_OF(t, struct tls_early, deadline);
+
+	if (!early->conn->closing)
+		handshake_abandon(early->conn, "time-out", CLOSE_TLS_TIMEOUT);
+}
+
+/* The timer is the owner's from here on, but who sent a replay can never end
+ * the handshake: what is left of its time goes on elsewhere. */
+static void
+handshake_begin_early(struct conn *c, struct tls_early *early)
+{
+	uint64_t now = clock_ms(), end = c->timer.deadline;
+
+	c->connecting = false;
+	c->is_early = true;
+	c->net->stats->tls_early++;
+	early->deadline.name = c->timer.name;
+	early->deadline.expired = handshake_on_deadline;
+	timer_start(c->net->loop, &early->deadline, end > now ? end - now : 1);
+}
+
+/* More is to come of the handshake; the owner need not wait for it, if there
+ * is something for it already. */
+static void
+handshake_look_early(struct conn *c)
+{
+	struct tls_early *early = tls_stream_early(c->tls);
+
+	if (early == NULL || (!c->is_early && leftover_len(&early->in) == 0))
+		return;
+	if (!c->is_early)
+		handshake_begin_early(c, early);
+	c->can_read = leftover_len(&early->in) > 0;
+	c->can_write = tls_stream_is_flushed(c->tls);
+	c->ops->ready(c);
+}
+
+/* ---- what is no TLS ---------------------------------------------------- */
 
 /* Its owner hears of the request as of any other, and answers it in clear. */
 static void
@@ -161,6 +223,7 @@ handshake_step(struct conn *c)
 		handshake_done(c);
 		return;
 	case TLS_AGAIN:
+		handshake_look_early(c);
 		return;
 	case TLS_CLOSED:
 		c->error = FAILURE_HANDSHAKE_EOF;
@@ -182,7 +245,7 @@ handshake_advance(struct conn *c)
 	socklen_t len = sizeof(int);
 	int error = 0;
 
-	if (c->error != 0)
+	if (c->error != 0 && !c->is_early)
 		return; /* the owner was told and has not closed yet */
 	if (c->dialling) {
 		if (getsockopt(c->io.fd, SOL_SOCKET, SO_ERROR, &error, &len) !=

@@ -4,8 +4,9 @@
 
 #include "net/conn.h"
 
-/* Goes on with C, which is `connecting`, as far as it can. The owner is told
- * when it stands or failed; C may be closed on return. */
+/* Goes on with C, which is `connecting` or `is_early`, as far as it can. The
+ * owner is told when it stands or failed, and what came early; C may be closed
+ * on return. */
 void handshake_advance(struct conn *c);
 /* Likewise, but when all events of this tick were heard, in the order of
  * arrival, within the share of a tick that handshakes have. */

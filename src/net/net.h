@@ -57,6 +57,8 @@ struct net_stats {
 	uint64_t tls_handshakes;
 	uint64_t tls_resumed;
 	uint64_t tls_failed;
+	uint64_t tls_early;         /* connections with early data */
+	uint64_t tls_early_refused; /* offered, and not read */
 	uint64_t bytes_in, bytes_out;
 	uint64_t pages_leased; /* gauge */
 	uint64_t closed[CLOSE_COUNT];

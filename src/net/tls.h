@@ -34,6 +34,7 @@ struct tls_conf {
 	struct conf_list signature_algorithms; /* char *; 0: OpenSSL's */
 	uint64_t watch; /* ms; 0: never */
 	bool stapling;
+	bool early_data;
 	struct tls_ticket_conf *tickets;
 	struct tls_verify_conf *client; /* net/tls_verify.h; NULL: none */
 };
@@ -66,6 +67,10 @@ typedef struct tls_context *tls_choose_fn(void *arg, struct str name);
 /* The context that handshakes of an endpoint begin with. */
 struct tls_context *tls_context_front(struct arena *a, tls_choose_fn *choose,
     void *arg, struct err *e);
+
+/* Handshakes of FRONT may turn out to be with SITE. */
+void tls_context_expect(struct tls_context *front,
+    const struct tls_context *site);
 
 /* Session ticket keys: made or read by the master, told to every worker. The
  * newest encrypts, all decrypt. Process-wide. Without a key: no tickets. */

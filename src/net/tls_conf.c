@@ -219,6 +219,18 @@ static const struct conf_field tls_fields[] = {
 	    "http, and whose issuer is in its file. The scout asks, checks "
 	    "the answer, and asks again at half of its life; without a good "
 	    "answer nothing is shown, and handshakes go on as ever."),
+	KEY_BOOL(tls_conf, early_data, .dflt = "off",
+	    .doc = "Whether a client that was here before may send a request "
+	    "along with its first flight (0-RTT of TLS 1.3, RFC 8470), 16 KiB "
+	    "at most, and be answered at once. Whoever records that flight "
+	    "can send it again, for about ten seconds and to every worker and "
+	    "machine with the same ticket keys, and what was asked for is "
+	    "done again; nobody but the client can read the answer. So only "
+	    "GET, HEAD and OPTIONS without content are served early; all "
+	    "others, upgrades included, wait until the handshake is over, as "
+	    "does whatever is for an upstream whose `proxy` does not say "
+	    "`early_data: on`. Sites where a GET changes something leave it "
+	    "off. Sites that ask for client certificates have none."),
 	KEY_BLOCK(tls_conf, tickets, struct tls_ticket_conf,
 	    tls_ticket_schema, .flags = CONF_LOCAL | CONF_CAN_BE_OFF,
 	    .doc = "Session tickets; read at the top only."),
@@ -281,6 +293,26 @@ tls_conf_check_versions(struct conf_load *load, struct conf_pos pos,
 		    "without a protocol nobody can connect");
 }
 
+/* Of one block; what a site has of its own beside what it inherits is as the
+ * manual says. */
+static void
+tls_conf_check_early(struct conf_load *load, const struct tls_conf *c)
+{
+	const char *why = NULL;
+
+	if (!c->early_data || !conf_is_set(c, &c->early_data))
+		return;
+	if (c->client != NULL && !conf_is_off(c->client))
+		why = "sites that ask for client certificates read no early "
+		    "data";
+	else if (conf_is_set(c, &c->protocols) &&
+	    !tls_context_speaks(&c->protocols, STR("TLSv1.3")))
+		why = "only TLS 1.3 has early data";
+	if (why != NULL)
+		conf_warning(load, conf_pos_of(c, &c->early_data),
+		    "unused-key", "%s, so `early_data` has no effect", why);
+}
+
 static void
 tls_conf_check(struct conf_load *load, void *block)
 {
@@ -291,6 +323,7 @@ tls_conf_check(struct conf_load *load, void *block)
 		    "a site has either certificates or a self-signed one");
 	tls_conf_check_versions(load, conf_pos_of(c, &c->protocols),
 	    &c->protocols);
+	tls_conf_check_early(load, c);
 	if (conf_is_set(c, &c->ciphers))
 		tls_conf_check_ciphers(load, conf_pos_of(c, &c->ciphers),
 		    c->ciphers);

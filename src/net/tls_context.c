@@ -147,7 +147,7 @@ tls_context_on_alpn(SSL *ssl, const unsigned char **out, unsigned char *n,
 	return SSL_TLSEXT_ERR_OK;
 }
 
-static bool
+bool
 tls_context_speaks(const struct conf_list *protocols, struct str version)
 {
 	for (CONF_EACH(char *, p, protocols))
@@ -488,6 +488,8 @@ tls_context_new(struct conf_load *load, const struct tls_conf *conf,
 	if (c->ssl == NULL)
 		return NULL;
 	c->verify = tls_verify_of_context(c->ssl);
+	/* Whom a certificate names is known when the handshake is over. */
+	c->early_data = conf->early_data && c->verify == NULL;
 	tls_context_note_hosts(conf_arena(load), c, hosts, n_hosts);
 	c->groups = tls_words_join(conf_arena(load), &conf->groups);
 	if (tls_context_set_site(c, hosts, n_hosts))

@@ -27,12 +27,15 @@ struct tls_context {
 	const struct tls_verify *verify; /* of clients; NULL: they are not
 	                                  * asked */
 	bool is_verifying;         /* client only */
+	bool early_data; /* of a front: some site behind it reads it */
 };
 
 /* A new SSL_CTX with what holds for all of ours, or NULL. */
 SSL_CTX *tls_context_open(const SSL_METHOD *method);
 /* The first of N lists of groups that OpenSSL knows all of. */
 bool tls_context_pick_groups(SSL_CTX *ctx, const char *const *lists, size_t n);
+/* Whether VERSION is among PROTOCOLS. */
+bool tls_context_speaks(const struct conf_list *protocols, struct str version);
 /* Why OpenSSL refused: the words of the oldest error of its queue, which is
  * empty afterwards. */
 const char *tls_context_why(void);

@@ -4,6 +4,7 @@
  * versions, its ciphers and its certificates. Lives as long as its generation.
  */
 #include "net/tls_context.h"
+#include "net/tls_early.h"
 
 #include <openssl/err.h>
 
@@ -53,6 +54,18 @@ tls_front_find_name(SSL *ssl, char *name, size_t *len)
 	return tls_front_read_name(p, n, name, len);
 }
 
+/*
+ * OpenSSL would keep what it knows of a session here and use it once, which no
+ * other worker could do; RFC 8446 section 8 asks for less where only what may
+ * be done twice is done early.
+ */
+static bool
+tls_front_let_early(SSL *ssl)
+{
+	SSL_set_options(ssl, SSL_OP_NO_ANTI_REPLAY);
+	return SSL_set_max_early_data(ssl, TLS_EARLY_MAX) == 1;
+}
+
 /* SSL_set_SSL_CTX alone brings ciphers, signature algorithms and callbacks
  * over, but neither versions nor groups, nor whether the client is asked, nor
  * what sessions belong to. */
@@ -67,6 +80,8 @@ tls_front_switch(SSL *ssl, const struct tls_context *to, struct str name)
 	    (int)SSL_CTX_get_min_proto_version(ctx)) != 1 ||
 	    SSL_set_max_proto_version(ssl,
 	    (int)SSL_CTX_get_max_proto_version(ctx)) != 1)
+		return false;
+	if (to->early_data && !tls_front_let_early(ssl))
 		return false;
 	if (to->groups != NULL &&
 	    SSL_set1_groups_list(ssl, to->groups) != 1)
@@ -132,7 +147,16 @@ tls_context_front(struct arena *a, tls_choose_fn *choose, void *arg,
 	f->choose = choose;
 	f->arg = arg;
 	f->context.ssl = ctx;
+	/* What is not read is passed over, small records with their overhead
+	 * included: a ticket may be of a time when it would have been. */
+	SSL_CTX_set_recv_max_early_data(ctx, 2 * TLS_EARLY_MAX);
 	SSL_CTX_set_client_hello_cb(ctx, tls_front_on_hello, f);
 	SSL_CTX_set_tlsext_servername_callback(ctx, tls_front_on_name);
 	return &f->context;
+}
+
+void
+tls_context_expect(struct tls_context *front, const struct tls_context *site)
+{
+	front->early_data |= site->early_data;
 }

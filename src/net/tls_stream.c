@@ -10,6 +10,7 @@
 #include "base/panic.h"
 #include "net/conn_socket.h"
 #include "net/tls_context.h"
+#include "net/tls_early.h"
 
 #include <arpa/inet.h>
 #include <openssl/bio.h>
@@ -35,6 +36,7 @@ struct tls_stream {
 	bool has_eof : 1;      /* the socket's end was seen */
 	bool has_failed : 1;   /* the socket itself failed */
 	bool has_sent_close : 1;
+	bool has_early : 1; /* there is a struct tls_early */
 	struct conn *conn;
 	SSL *ssl;
 	/* AT..END of the scratch page: ciphertext that was read, or (from 0)
@@ -429,6 +431,31 @@ tls_stream_set_client(struct tls_stream *s, const struct tls_context *ctx)
 	    SSL_set_session_id_context(s->ssl, ctx->site, TLS_SITE_ID) == 1;
 }
 
+/* It hangs on the SSL: a pointer here would cost every connection 16 bytes. */
+static bool
+tls_stream_expect_early(struct tls_stream *s)
+{
+	struct tls_early *early = tls_early_new(s->conn);
+
+	s->has_early = SSL_set_app_data(s->ssl, early) == 1;
+	if (!s->has_early)
+		tls_early_end(early);
+	return s->has_early;
+}
+
+static void
+tls_stream_end_early(struct tls_stream *s)
+{
+	tls_early_end(tls_stream_early(s));
+	s->has_early = false;
+}
+
+struct tls_early *
+tls_stream_early(const struct tls_stream *s)
+{
+	return s->has_early ? SSL_get_app_data(s->ssl) : NULL;
+}
+
 struct tls_stream *
 tls_stream_new(struct conn *c, struct tls_context *ctx, const char *name,
     bool is_server)
@@ -444,6 +471,8 @@ tls_stream_new(struct conn *c, struct tls_context *ctx, const char *name,
 		goto fail;
 	SSL_set_bio(s->ssl, bio, bio);
 	if (!tls_context_show(s->ssl, ctx, STR("")))
+		goto fail;
+	if (ctx->early_data && !tls_stream_expect_early(s))
 		goto fail;
 	if (is_server)
 		SSL_set_accept_state(s->ssl);
@@ -469,6 +498,7 @@ tls_stream_end(struct tls_stream *s)
 	 * session (RFC 5246 section 7.2.1), but OpenSSL takes it for one. */
 	if (s->ssl != NULL)
 		SSL_set_shutdown(s->ssl, SSL_SENT_SHUTDOWN);
+	tls_stream_end_early(s);
 	SSL_free(s->ssl);
 	leftover_free(s->conn->net, &s->in);
 	leftover_free(s->conn->net, &s->out);
@@ -557,10 +587,27 @@ tls_stream_handshake(struct tls_stream *s)
 		return (enum tls_step)s->end;
 	tls_stream_enter(s);
 	s->room = 0;
-	rc = SSL_do_handshake(s->ssl);
+	rc = s->has_early ? tls_early_handshake(tls_stream_early(s), s->ssl) :
+	    SSL_do_handshake(s->ssl);
 	if (rc != 1)
 		step = tls_stream_explain(s, rc);
+	else if (s->is_server && SSL_get_early_data_status(s->ssl) ==
+	    SSL_EARLY_DATA_REJECTED)
+		s->conn->net->stats->tls_early_refused++;
 	return tls_stream_settle(s, step);
+}
+
+/* False: there is none. More may follow, of it or behind it. */
+static bool
+tls_stream_read_early(struct tls_stream *s, void *p, size_t cap, size_t *n)
+{
+	*n = tls_early_take(tls_stream_early(s), p, cap);
+	if (*n > 0)
+		s->conn->can_read = true;
+	else if (!s->conn->is_early)
+		tls_stream_end_early(s);
+	s->conn->reads_early = *n > 0;
+	return *n > 0;
 }
 
 /*
@@ -579,6 +626,10 @@ tls_stream_read(struct tls_stream *s, void *p, size_t cap, size_t *n)
 	*n = 0;
 	if (s->end != TLS_DONE)
 		return (enum tls_step)s->end;
+	if (s->has_early && tls_stream_read_early(s, p, cap, n))
+		return TLS_DONE;
+	if (s->conn->is_early)
+		return TLS_AGAIN;
 	tls_stream_enter(s);
 	do {
 		s->room = cap - *n;
@@ -613,7 +664,9 @@ tls_stream_write(struct tls_stream *s, const void *p, size_t n)
 	tls_stream_enter(s);
 	s->is_composing = true;
 	s->at = s->fill = 0;
-	rc = SSL_write_ex(s->ssl, p, n, &taken);
+	/* To who may have sent a replay (RFC 8446 section 4.2.10). */
+	rc = s->conn->is_early ? SSL_write_early_data(s->ssl, p, n, &taken) :
+	    SSL_write_ex(s->ssl, p, n, &taken);
 	iov.iov_len = s->fill;
 	s->is_composing = false;
 	s->fill = 0;
@@ -665,7 +718,7 @@ tls_stream_close_notify(struct tls_stream *s)
 {
 	OBJ_CHECK(s, TLS_STREAM_MAGIC);
 	if (s->end == TLS_BROKEN || s->has_sent_close || s->has_failed ||
-	    SSL_in_init(s->ssl))
+	    s->conn->is_early || SSL_in_init(s->ssl))
 		return;
 	s->has_sent_close = true;
 	tls_stream_enter(s);

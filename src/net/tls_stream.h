@@ -43,6 +43,11 @@ const char *tls_stream_failure(const struct tls_stream *s);
 enum tls_refusal { TLS_NOT_REFUSED, TLS_REFUSED_BY_US, TLS_REFUSED_BY_PEER };
 enum tls_refusal tls_stream_refusal(const struct tls_stream *s);
 
+/* What the client sent before the handshake was over; NULL: nothing can be, or
+ * all of it was read. */
+struct tls_early;
+struct tls_early *tls_stream_early(const struct tls_stream *s);
+
 struct str tls_stream_name(const struct tls_stream *s);
 /* Whether the certificate that the client was shown is valid for HOST. */
 bool tls_stream_covers(const struct tls_stream *s, struct str host);

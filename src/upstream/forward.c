@@ -77,6 +77,12 @@ forward_check_name(struct conf_load *load, struct conf_pos pos,
 		    "the proxy itself", STR_ARG(name));
 		return false;
 	}
+	if (id == FIELD_EARLY_DATA) {
+		conf_error(load, pos, "bad-value",
+		    "Early-Data says that a request may be somebody's replay; "
+		    "only the proxy knows, and says it");
+		return false;
+	}
 	return true;
 }
 
@@ -351,6 +357,7 @@ forward_is_ours(enum field_id id, bool is_trusted)
 {
 	switch ((int)id) {
 	case FIELD_HOST:
+	case FIELD_EARLY_DATA:
 	case FIELD_EXPECT:
 	case FIELD_X_FORWARDED_FOR:
 	case FIELD_X_FORWARDED_HOST:
@@ -505,6 +512,18 @@ forward_framing(const struct forward_request *r, struct forward_sink *to)
 		forward_field(to, STR("Connection"), STR("close"));
 }
 
+/*
+ * What another proxy says of its client is believed of anybody: it asks for
+ * more care. Whatever it says means "1", and it does not end here (RFC 8470
+ * section 5.1).
+ */
+static bool
+forward_is_early(const struct txn *t)
+{
+	return t->req.is_early ||
+	    head_value(&t->req.head, FIELD_EARLY_DATA).p != NULL;
+}
+
 static bool
 forward_put(struct txn *t, const struct forward_request *r,
     struct forward_sink *to)
@@ -516,6 +535,8 @@ forward_put(struct txn *t, const struct forward_request *r,
 		forward_field(to, STR("Host"), host.n > 0 ? host : r->host);
 	forward_client_fields(t, r->edits, is_trusted, to);
 	forward_origin(t, r->edits, is_trusted, host, to);
+	if (forward_is_early(t))
+		forward_field(to, STR("Early-Data"), STR("1"));
 	if (!forward_sets(t, r, to))
 		return false;
 	forward_length(t, r, to);

@@ -125,6 +125,13 @@ tls_stream_write(struct tls_stream *s, const void *p, size_t n)
 	return tls_stream_flush(s) ? TLS_DONE : TLS_BROKEN;
 }
 
+struct tls_early *
+tls_stream_early(const struct tls_stream *s)
+{
+	(void)s;
+	return NULL;
+}
+
 bool
 tls_stream_is_flushed(const struct tls_stream *s)
 {

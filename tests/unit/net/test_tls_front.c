@@ -19,6 +19,9 @@ static const char yaml[] =
     "  c.test:\n"
     "    certificates: [{certificate: b.pem, key: b.key}]\n"
     "    protocols: [TLSv1.3]\n"
+    "  d.test:\n"
+    "    certificates: [{certificate: b.pem, key: b.key}]\n"
+    "    early_data: on\n"
     "upstreams:\n"
     "  up: {ca: ca.pem}\n"
     "  blind: {verify: off}\n";
@@ -28,7 +31,7 @@ struct world {
 	struct loaded l;
 	struct wire *wire;
 	struct tls_context *front, *other_front; /* as two workers have it */
-	struct tls_context *client, *a, *b, *c;
+	struct tls_context *client, *a, *b, *c, *d;
 	struct tls_ticket_keys keys;
 };
 
@@ -43,6 +46,8 @@ choose(void *arg, struct str name)
 		return w->a;
 	if (str_eq(name, STR("b.test")))
 		return w->b;
+	if (str_eq(name, STR("d.test")))
+		return w->d;
 	return str_eq(name, STR("c.test")) ? w->c : NULL;
 }
 
@@ -67,8 +72,11 @@ set_up(void **state)
 	w->a = site_context(&w->l, "a.test");
 	w->b = site_context(&w->l, "b.test");
 	w->c = site_context(&w->l, "c.test");
+	w->d = site_context(&w->l, "d.test");
 	w->front = tls_context_front(w->arena, choose, w, NULL);
 	w->other_front = tls_context_front(w->arena, choose, w, NULL);
+	tls_context_expect(w->front, w->a);
+	tls_context_expect(w->other_front, w->a);
 	expect_good(&w->l);
 	w->keys.lifetime = DAY;
 	assert_true(tls_ticket_keys_rotate(&w->keys, NULL));
@@ -591,6 +599,179 @@ a_hello_may_be_cut_and_spoilt(void **state)
 	client_close(w, &c);
 }
 
+/* ---- early data -------------------------------------------------------- */
+
+#define EARLY "GET / HTTP/1.1\r\n"
+
+/* What C has to say goes up to the server, FROM..TO of it. */
+static void
+say_part(struct world *w, struct client *c, size_t from, size_t to)
+{
+	char *p;
+	size_t n = (size_t)BIO_get_mem_data(c->out, &p);
+
+	pipe_put(&w->wire->up, p + from, (to < n ? to : n) - from);
+}
+
+static void
+hear_all(struct world *w, struct client *c)
+{
+	struct pipe *down = &w->wire->down;
+
+	BIO_write(c->in, down->p + down->at, (int)pipe_len(down));
+	down->at = down->n = 0;
+}
+
+/* The client's second flight, and what is left of the handshake. */
+static void
+end_handshake(struct world *w, struct client *c)
+{
+	struct end *server = &w->wire->server;
+
+	(void)BIO_reset(c->out);
+	assert_int_equal(SSL_do_handshake(c->ssl), 1);
+	say_part(w, c, 0, SIZE_MAX);
+	server->step = TLS_AGAIN;
+	end_shake(server);
+	assert_true(server->is_done);
+	server->conn.is_early = false;
+}
+
+static void
+early_data_is_read_and_answered_before_the_end(void **state)
+{
+	struct world *w = *state;
+	struct end *server = &w->wire->server;
+	struct client c = {0};
+	SSL_SESSION *ticket;
+	char got[64];
+	size_t n = SIZE_MAX, most = 0;
+
+	tls_context_expect(w->front, w->d);
+	assert_true(connects(w, &c, "d.test"));
+	assert_int_equal(SSL_SESSION_get_max_early_data(c.session), 16384);
+
+	ticket = c.session;
+	for (size_t cut = 0; cut < n; cut++) {
+		/* OpenSSL's client uses it once. */
+		c.session = SSL_SESSION_dup(ticket);
+		client_open(&c, "d.test");
+		assert_int_equal(SSL_write_early_data(c.ssl, EARLY,
+		    strlen(EARLY), &most), 1);
+		n = (size_t)BIO_get_mem_data(c.out, &(char *){NULL});
+		wire_connect(w->wire, NULL, w->front, NULL);
+		say_part(w, &c, 0, cut);
+		end_shake(server);
+		assert_int_equal(server->step, TLS_AGAIN);
+		say_part(w, &c, cut, SIZE_MAX);
+		end_shake(server);
+		assert_int_equal(server->step, TLS_AGAIN);
+
+		server->conn.is_early = true; /* as net/handshake.c does */
+		assert_int_equal(end_read(server, got, 4), 4);
+		assert_int_equal(end_read(server, got + 4, sizeof got - 4),
+		    strlen(EARLY) - 4);
+		assert_memory_equal(got, EARLY, strlen(EARLY));
+		end_write(server, "at once");
+		hear_all(w, &c);
+		end_handshake(w, &c);
+		assert_int_equal(SSL_read(c.ssl, got, sizeof got), 7);
+		assert_memory_equal(got, "at once", 7);
+		assert_true(tls_stream_is_resumed(server->s));
+
+		(void)BIO_reset(c.out);
+		SSL_write(c.ssl, "late", 4);
+		say_part(w, &c, 0, SIZE_MAX);
+		assert_int_equal(end_read(server, got, sizeof got), 4);
+		assert_false(server->conn.reads_early);
+		client_close(w, &c);
+		client_forget(&c);
+	}
+	SSL_SESSION_free(ticket);
+}
+
+static void
+what_nobody_has_read_is_there_after_the_handshake(void **state)
+{
+	struct world *w = *state;
+	struct end *server = &w->wire->server;
+	struct client c = {0};
+	char got[64];
+	size_t n;
+
+	tls_context_expect(w->front, w->d);
+	assert_true(connects(w, &c, "d.test"));
+	client_open(&c, "d.test");
+	SSL_write_early_data(c.ssl, EARLY, strlen(EARLY), &n);
+	wire_connect(w->wire, NULL, w->front, NULL);
+	say_part(w, &c, 0, SIZE_MAX);
+	end_shake(server);
+	hear_all(w, &c);
+	end_handshake(w, &c);
+	(void)BIO_reset(c.out);
+	SSL_write(c.ssl, "late", 4);
+	say_part(w, &c, 0, SIZE_MAX);
+	end_wake(server);
+	assert_int_equal(tls_stream_read(server->s, got, sizeof got, &n),
+	    TLS_DONE);
+	assert_int_equal(n, strlen(EARLY));
+	assert_true(server->conn.reads_early && server->conn.can_read);
+	assert_int_equal(end_read(server, got, sizeof got), 4);
+	assert_false(server->conn.reads_early);
+	assert_null(tls_stream_early(server->s));
+	client_close(w, &c);
+	client_forget(&c);
+}
+
+/* The other worker does not read it, as if its configuration were older. */
+static void
+early_data_that_is_not_read_is_passed_over(void **state)
+{
+	struct world *w = *state;
+	struct client c = {0};
+	struct end *server = &w->wire->server;
+	size_t n;
+
+	tls_context_expect(w->front, w->d);
+	assert_true(connects(w, &c, "d.test"));
+	client_open(&c, "d.test");
+	SSL_write_early_data(c.ssl, EARLY, strlen(EARLY), &n);
+	wire_connect(w->wire, NULL, w->other_front, NULL);
+	say_part(w, &c, 0, SIZE_MAX);
+	end_shake(server);
+	hear_all(w, &c);
+	end_handshake(w, &c);
+	assert_int_equal(SSL_get_early_data_status(c.ssl),
+	    SSL_EARLY_DATA_REJECTED);
+	assert_int_equal(w->wire->stats.tls_early_refused, 1);
+	assert_int_equal(end_read(server, &(char){0}, 1), 0);
+	client_close(w, &c);
+	client_forget(&c);
+}
+
+static void
+more_than_was_allowed_ends_the_handshake(void **state)
+{
+	struct world *w = *state;
+	struct client c = {0};
+	struct end *server = &w->wire->server;
+	static char much[16385];
+	size_t n;
+
+	tls_context_expect(w->front, w->d);
+	assert_true(connects(w, &c, "d.test"));
+	SSL_SESSION_set_max_early_data(c.session, sizeof much);
+	client_open(&c, "d.test");
+	SSL_write_early_data(c.ssl, much, sizeof much, &n);
+	wire_connect(w->wire, NULL, w->front, NULL);
+	say_part(w, &c, 0, SIZE_MAX);
+	for (int i = 0; i < 3; i++)
+		end_shake(server);
+	expect_failure(server, "too much early data");
+	client_close(w, &c);
+	client_forget(&c);
+}
+
 #define FRONT_TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int
@@ -616,6 +797,10 @@ main(void)
 		FRONT_TEST(without_a_key_there_are_no_tickets),
 		FRONT_TEST(a_server_name_is_read_strictly),
 		FRONT_TEST(a_hello_may_be_cut_and_spoilt),
+		FRONT_TEST(early_data_is_read_and_answered_before_the_end),
+		FRONT_TEST(what_nobody_has_read_is_there_after_the_handshake),
+		FRONT_TEST(early_data_that_is_not_read_is_passed_over),
+		FRONT_TEST(more_than_was_allowed_ends_the_handshake),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -318,6 +318,31 @@ trailers_lose_what_steers_a_message(void **state)
 	arena_end(a);
 }
 
+/* RFC 8470 section 5.1: whatever a client says of it means "1", and neither
+ * Connection nor an underscore makes it less. */
+static void
+early_data_is_told(void **state)
+{
+	static const char told[] = "GET / HTTP/1.1\r\nHost: a\r\n"
+	    "X-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: http\r\n"
+	    "X-Forwarded-Host: a\r\nEarly-Data: 1\r\n\r\n";
+	static const char plain[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+	struct arena *a = arena_new();
+	struct forward_request r = {.edits = no_edits()};
+	struct buf out = buf_in(a);
+	struct txn *t = txn_of(a, plain);
+
+	(void)state;
+	expect_request("GET / HTTP/1.1\r\nHost: a\r\nEarly-Data: 1\r\n"
+	    "Early-Data: 0\r\nConnection: early-data\r\n\r\n", false,
+	    false, told);
+	t->req.is_early = true;
+	assert_true(forward_request(t, &r, &out));
+	buf_chr(&out, '\0');
+	assert_string_equal(out.p, told);
+	arena_end(a);
+}
+
 int
 main(void)
 {
@@ -336,6 +361,7 @@ main(void)
 		cmocka_unit_test(
 		    a_response_loses_only_what_concerns_the_connection),
 		cmocka_unit_test(trailers_lose_what_steers_a_message),
+		cmocka_unit_test(early_data_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
