@@ -5,7 +5,7 @@
 #   contrib/setup.sh run      to build and run
 #   contrib/setup.sh check    and for make check
 #   contrib/setup.sh bench    and for make bench
-#   contrib/setup.sh ci       and for .ci/run and make fuzz
+#   contrib/setup.sh ci       and for .ci/run, make fuzz and make torture
 
 set -eu
 
@@ -55,6 +55,7 @@ bench  haproxy             command:haproxy    to compare with
 ci     clang               command:clang      the second compiler, the fuzzer
 ci     libclang-rt-dev     -                  its sanitizers and fuzzer
 ci     clang-format        command:clang-format  the style of the page
+ci     testssl.sh          command:testssl    looks for weaknesses of TLS
 END
 }
 
