@@ -279,7 +279,7 @@ help:
 	echo 'make run         installs what is missing, builds, runs the quickstart'; \
 	echo 'make check       installs what is missing, builds, runs every test'; \
 	echo 'make lint        the checks of the source only'; \
-	echo 'make bench       side by side with nginx and haproxy'; \
+	echo 'make bench       side by side with nginx, haproxy and h2o'; \
 	echo 'make torture     what takes minutes: storms, thousands of transfers'; \
 	echo 'make fuzz T=60   every fuzz driver for T seconds (clang)'; \
 	echo 'make campaign T=3600   likewise, in pieces until each had T seconds'; \

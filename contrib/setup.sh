@@ -52,6 +52,7 @@ check  groff-base          command:groff      renders the manual
 check  git                 command:git        the source as it was committed
 bench  nginx-light         command:nginx      to compare with
 bench  haproxy             command:haproxy    to compare with
+bench  h2o                 command:h2o        to compare with
 ci     clang               command:clang      the second compiler, the fuzzer
 ci     libclang-rt-dev     -                  its sanitizers and fuzzer
 ci     clang-format        command:clang-format  the style of the page

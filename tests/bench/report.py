@@ -35,11 +35,18 @@ BARS = [
     Bar("static-1m", "per_second", "nginx tcp_nopush on", ">=", 1.5),
     Bar("proxied-64", "per_second", "nginx", ">=", 1.0),
     Bar("proxied-512", "per_second", "nginx", ">=", 1.0),
+    Bar("https", "per_second", "nginx", ">=", 1.1),
+    Bar("http2", "per_second", "nginx", ">=", 3.0),
+    *(Bar(name, "per_second", than, ">=", 1.0)
+      for name in ("handshake", "handshake-rsa", "handshake-resumed")
+      for than in ("nginx", "h2o")),
     Bar("crowd", "errors", "", "<=", 0),
     Bar("crowd", "p99_us", "nginx", "<", 2.0),
     Bar("crowd-paced", "errors", "", "<=", 0),
     Bar("crowd-paced", "p99_us", "nginx", "<", 2.0),
     Bar("idle", "kib", "", "<=", 0.45),
+    Bar("idle-tls", "kib", "nginx", "<=", 1.0),
+    Bar("idle-http2", "kib", "nginx", "<=", 1.0),
     # Three and seven; what connecting, timers and the other processes call is
     # spread over the 10,000 requests.
     Bar("calls-static", "calls", "", "<=", 3.05),

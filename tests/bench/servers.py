@@ -24,6 +24,9 @@ import ssl
 import subprocess
 import time
 
+import asking
+
+STREAMS = 32    # of a connection that speaks HTTP/2
 MANY = 1000000  # requests per connection: none is closed for its age
 BACKLOG = 4096
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -37,15 +40,22 @@ class Unavailable(Exception):
 class Task:
     proxied: bool = False    # else a file is asked for
     tls: bool = False
+    http2: bool = False      # over TLS
+    key: str = "ec"          # of the certificate: ec (P-256) or rsa (2048)
     connections: int = 64    # that will be open at the same time
     delay_ms: int = 0        # of the upstream
     path: str = "/1k.bin"
+
+    @property
+    def at_once(self):
+        """Requests: as many connections to the upstream, at most."""
+        return self.connections * (STREAMS if self.http2 else 1)
 
 
 @dataclasses.dataclass(frozen=True)
 class Place:
     """Where everything of one run lies, and which CPU is whose."""
-    dir: pathlib.Path        # www/, tls.pem, tls.key, tls.both; readable by all
+    dir: pathlib.Path        # www/, ec.pem, ec.key, ec.both, rsa.*; readable
     tools: pathlib.Path
     server_cpu: int
     load_cpu: int
@@ -206,33 +216,14 @@ class Server:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
             context.minimum_version = ssl.TLSVersion.TLSv1_3
+            context.set_alpn_protocols(["h2" if self.task.http2
+                                        else "http/1.1"])
             s = context.wrap_socket(s)
         return s
 
     def ask(self, s):
-        """One request on a kept connection; the whole answer is read."""
-        s.sendall(f"GET {self.task.path} HTTP/1.1\r\nHost: localhost\r\n\r\n"
-                  .encode())
-        data = b""
-        while b"\r\n\r\n" not in data:
-            data += self.read(s)
-        head, _, body = data.partition(b"\r\n\r\n")
-        fields = dict(line.lower().split(b":", 1)
-                      for line in head.split(b"\r\n")[1:])
-        length = int(fields[b"content-length"])
-        got = len(body)
-        while got < length:
-            got += len(self.read(s))
-        status = head.split()[1].decode()
-        if status != "200" or got != length or length < 1024:
-            raise ValueError(f"status {status}, {got} of {length} bytes")
-
-    @staticmethod
-    def read(s):
-        data = s.recv(65536)
-        if not data:
-            raise ValueError("closed without an answer")
-        return data
+        ask = asking.http2 if self.task.http2 else asking.http1
+        ask(s, self.task.path)
 
     # -- looking at it: the whole tree, so that it does not matter which of
     #    its processes is the worker
@@ -286,7 +277,7 @@ class Weir(Server):
                 "upstreams:",
                 "  app:",
                 f'    servers: ["127.0.0.1:{self.upstream.port}"]',
-                f"    keepalive: {{connections: {task.connections}, "
+                f"    keepalive: {{connections: {task.at_once}, "
                 f"requests: {MANY}}}",
             ]
         lines += [
@@ -295,8 +286,8 @@ class Weir(Server):
             "    access_log: off",
         ]
         if task.tls:
-            lines += [f"    tls: {{certificates: [{{certificate: "
-                      f"{place.dir}/tls.pem, key: {place.dir}/tls.key}}]}}"]
+            lines += [f"    tls: {{certificates: [{{certificate: {place.dir}/"
+                      f"{task.key}.pem, key: {place.dir}/{task.key}.key}}]}}"]
         lines += ["    routes:", "      - proxy: app" if task.proxied else
                   f"      - files: {{root: {place.dir}/www}}"]
         return "\n".join(lines) + "\n"
@@ -318,21 +309,22 @@ class Nginx(Server):
             for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
         # Two for each client, and a quarter more: when fewer than a sixteenth
         # are free, nginx closes kept connections.
-        connections = max(1024, 5 * task.connections // 2)
+        connections = max(1024, 5 * task.at_once // 2)
         upstream, tls, where = "", "", f"root {place.dir}/www;"
+        kind = "ssl" * task.tls + " http2" * task.http2
         if task.proxied:
             upstream = f"""
     upstream app {{
         server 127.0.0.1:{self.upstream.port};
-        keepalive {task.connections};
+        keepalive {task.at_once};
         keepalive_requests {MANY};
     }}"""
             where = ('proxy_pass http://app; proxy_http_version 1.1; '
                      'proxy_set_header Connection "";')
         if task.tls:
             tls = f"""
-        ssl_certificate {place.dir}/tls.pem;
-        ssl_certificate_key {place.dir}/tls.key;
+        ssl_certificate {place.dir}/{task.key}.pem;
+        ssl_certificate_key {place.dir}/{task.key}.key;
         ssl_protocols TLSv1.3;"""
         return f"""
 daemon off;
@@ -347,7 +339,7 @@ http {{
     keepalive_requests {MANY};
 {temporary}{upstream}
     server {{
-        listen 127.0.0.1:{self.port} {"ssl" * task.tls} backlog={BACKLOG};{tls}
+        listen 127.0.0.1:{self.port} {kind} backlog={BACKLOG};{tls}
         location / {{ {where} }}
     }}
 }}
@@ -373,14 +365,15 @@ class Haproxy(Server):
         place, task = self.place, self.task
         tls = ""
         if task.tls:
-            tls = (f" ssl crt {place.dir}/tls.both ssl-min-ver TLSv1.3"
-                   " alpn http/1.1")
+            tls = (f" ssl crt {place.dir}/{task.key}.both"
+                   " ssl-min-ver TLSv1.3"
+                   f" alpn {'h2' if task.http2 else 'http/1.1'}")
         if task.proxied:
             what = f"""
     default_backend app
 backend app
     http-reuse always
-    server app 127.0.0.1:{self.upstream.port} pool-max-conn {task.connections}
+    server app 127.0.0.1:{self.upstream.port} pool-max-conn {task.at_once}
 """
         else:
             what = f"""
@@ -392,7 +385,7 @@ file {place.dir}/www{task.path}
         return f"""
 global
     nbthread 1
-    maxconn {max(1024, task.connections + 100)}
+    maxconn {max(1024, task.at_once + 100)}
     tune.pool-low-fd-ratio 90
     tune.pool-high-fd-ratio 95
 defaults
@@ -403,3 +396,38 @@ defaults
     timeout http-keep-alive 75s
 frontend front
     bind 127.0.0.1:{self.port} backlog {BACKLOG}{tls}{what}"""
+
+
+class H2o(Server):
+    """As Debian builds it: with OpenSSL."""
+    binary = "h2o"
+
+    def command(self, config):
+        return ["-c", config]
+
+    def configuration(self):
+        place, task = self.place, self.task
+        tls, where = "", f"file.dir: {place.dir}/www"
+        if task.tls:
+            tls = f"""
+  ssl:
+    certificate-file: {place.dir}/{task.key}.pem
+    key-file: {place.dir}/{task.key}.key"""
+        if task.proxied:
+            where = (f"proxy.reverse.url: http://127.0.0.1:"
+                     f"{self.upstream.port}/")
+        return f"""
+num-threads: 1
+max-connections: {max(1024, 2 * task.connections)}
+user: root
+pid-file: {self.dir}/pid
+error-log: /dev/stderr
+listen:
+  host: 127.0.0.1
+  port: {self.port}{tls}
+hosts:
+  default:
+    paths:
+      /:
+        {where}
+"""

@@ -15,10 +15,12 @@ import subprocess
 import time
 import typing
 
-from servers import (Haproxy, Nginx, NginxNoSendfile, NginxNopush, Task,
-                     Unavailable, Weir, end, spawn, wait_until)
+from servers import (STREAMS, H2o, Haproxy, Nginx, NginxNoSendfile,
+                     NginxNopush, Task, Unavailable, Weir, end, spawn,
+                     wait_until)
 
 COUNTED = 10000  # requests under strace
+IDLE_SECONDS = 2  # before it counts: some memory is kept a moment for more
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,12 +111,29 @@ def paced(server, seconds):
     return crowd(server, seconds, "-w", 1, "-r", 1)
 
 
-def handshakes(server, seconds):
+def handshakes(server, seconds, *options):
     result = {}
     with cpu_of(server, result):
         result.update(json.loads(load(
-            server, [server.place.tools / "handshake", server.port, seconds],
-            seconds + 30)))
+            server, [server.place.tools / "handshake", *options, server.port,
+                     seconds], seconds + 30)))
+    return result
+
+
+def resumptions(server, seconds):
+    return handshakes(server, seconds, "-r")
+
+
+def h2load(server, seconds):
+    result = {}
+    with cpu_of(server, result):
+        text = load(server, ["h2load", "-t", 1, "-c", server.task.connections,
+                             "-m", STREAMS, "-D", seconds, server.url()],
+                    seconds + 30)
+        result["answers"] = int(re.search(r"status codes: (\d+) 2xx", text)[1])
+    result["per_second"] = float(re.search(r", ([\d.]+) req/s", text)[1])
+    result["errors"] = sum(int(n) for n in re.search(
+        r"(\d+) failed, (\d+) errored, (\d+) timeout", text).groups())
     return result
 
 
@@ -146,6 +165,7 @@ def idle(server, _seconds):
         for _ in range(server.task.connections):
             connections.append(server.connect())
             server.ask(connections[-1])
+        time.sleep(IDLE_SECONDS)
         after = settled_kib(server)
     finally:
         for s in connections:
@@ -200,10 +220,12 @@ def crowd_size():
 
 CROWD = crowd_size()
 IDLE_PLAIN = min(8000, CROWD)
+IDLE_TLS = min(2000, CROWD)
 
 FILES = {"weir": Weir, "nginx": Nginx, "nginx sendfile off": NginxNoSendfile}
 BULK = {"weir": Weir, "nginx tcp_nopush on": NginxNopush, "nginx": Nginx}
 PROXIES = {"weir": Weir, "nginx": Nginx, "haproxy": Haproxy}
+TLS = {**PROXIES, "h2o": H2o}
 
 
 def rows():
@@ -216,19 +238,33 @@ def rows():
         yield Workload(f"proxied-{n}", f"proxied 1 KiB, {n} connections",
                        Task(proxied=True, connections=n), PROXIES, wrk)
     yield Workload("https", "file of 1 KiB, kept TLS 1.3, 64 connections "
-                   "(haproxy: from memory)", Task(tls=True), PROXIES, wrk)
-    yield Workload("handshake", "new TLS 1.3 connections, ECDSA P-256",
-                   Task(tls=True), PROXIES, handshakes)
+                   "(haproxy: from memory)", Task(tls=True), TLS, wrk)
+    yield Workload("http2", "file of 1 KiB over HTTP/2, 32 connections with 32 "
+                   "requests each", Task(tls=True, http2=True, connections=32),
+                   TLS, h2load)
+    yield Workload("http2-proxied", "proxied 1 KiB over HTTP/2, upstream "
+                   "HTTP/1.1, 32 connections with 32 requests each",
+                   Task(tls=True, http2=True, proxied=True, connections=32),
+                   TLS, h2load)
+    for name, key, measure, what in (
+            ("handshake", "ec", handshakes, "new, ECDSA P-256"),
+            ("handshake-rsa", "rsa", handshakes, "new, RSA-2048"),
+            ("handshake-resumed", "ec", resumptions, "resumed by ticket")):
+        yield Workload(name, f"TLS 1.3 connections, {what}",
+                       Task(tls=True, key=key), TLS, measure)
     for name, measure, how in (
             ("crowd", closed, "closed loop"),
             ("crowd-paced", paced, "each asks once a second")):
         yield Workload(name, f"{CROWD} connections, upstream of 20 ms, {how}",
                        Task(proxied=True, connections=CROWD, delay_ms=20),
                        PROXIES, measure)
-    for name, task in (("idle", Task(connections=IDLE_PLAIN)),
-                       ("idle-tls", Task(connections=1000, tls=True))):
+    for name, what, task, who in (
+            ("idle", "", Task(connections=IDLE_PLAIN), PROXIES),
+            ("idle-tls", "TLS ", Task(connections=IDLE_TLS, tls=True), TLS),
+            ("idle-http2", "HTTP/2 ",
+             Task(connections=IDLE_TLS, tls=True, http2=True), TLS)):
         yield Workload(name, f"memory of each of {task.connections} idle "
-                       f"{'TLS ' * task.tls}connections", task, PROXIES, idle,
+                       f"{what}connections", task, who, idle,
                        first="kib", once=True, fresh=True)
     for name, task, who in (
             ("calls-static", Task(connections=1), FILES),
