@@ -21,6 +21,9 @@
 #define ROUNDS 8
 /* Frames that wait to be sent: with more, nothing more is read. */
 #define QUEUE_MAX 1024
+/* So long it has to be idle before what nghttp2 holds is folded up: a client
+ * that is about to go on does not pay for it. */
+#define REST_AFTER 1000 /* ms */
 /* Between the two steps of GOAWAY: what the client sent before it saw the
  * first is still answered. */
 #define GOODBYE_GRACE 1000 /* ms */
@@ -36,12 +39,23 @@ h2_conf(const struct h2 *h)
 	return site_index_first(h->conn.endpoint->owner)->http;
 }
 
+/* Whatever happens to an idle connection may concern nghttp2. */
+static void
+h2_rouse(struct h2 *h)
+{
+	if (!h2_store_is_folded(&h->more->store))
+		return;
+	h2_store_unfold(&h->more->store);
+	h->is_roused = true;
+}
+
 static struct h2 *
 h2_of(struct conn *c)
 {
 	struct h2 *h = (struct h2 *)c;
 
 	OBJ_CHECK(&h->client, H2_MAGIC);
+	h2_rouse(h);
 	return h;
 }
 
@@ -213,14 +227,27 @@ h2_note_idle(struct h2 *h, bool is_idle)
 		h->client.server->stats->idle--;
 }
 
-static void
-h2_await_request(struct h2 *h)
+/* How long it may still be idle. */
+static uint64_t
+h2_idle_left(const struct h2 *h)
 {
 	uint64_t patience = h2_conf(h)->keepalive_timeout;
+	uint32_t gone = (uint32_t)clock_ms() - h->client.idle_since;
 
 	if (h->goodbye != GOODBYE_NONE && patience > GOODBYE_GRACE)
 		patience = GOODBYE_GRACE;
-	conn_set_deadline(&h->conn, patience);
+	return gone < patience ? patience - gone : 0;
+}
+
+static void
+h2_await_request(struct h2 *h)
+{
+	uint64_t left = h2_idle_left(h);
+
+	h->is_roused = false;
+	if (left > REST_AFTER)
+		left = REST_AFTER;
+	conn_set_deadline(&h->conn, left > 0 ? left : 1);
 }
 
 static uint64_t
@@ -241,6 +268,8 @@ h2_set_deadline(struct h2 *h)
 
 	h->sending = h2_is_sending(h);
 	h2_note_idle(h, h->n_streams == 0);
+	if (was_sending && !h->sending)
+		h->client.idle_since = (uint32_t)clock_ms();
 	if (h->sending) {
 		if (!was_sending || h->conn.has_sent)
 			conn_set_deadline(&h->conn, h2_conf(h)->send_timeout);
@@ -251,7 +280,7 @@ h2_set_deadline(struct h2 *h)
 		conn_set_deadline(&h->conn, h2_head_patience(h));
 	else if (!h->is_idle)
 		conn_set_deadline(&h->conn, 0);
-	else if (!was_idle || was_sending)
+	else if (!was_idle || was_sending || h->is_roused)
 		h2_await_request(h);
 }
 
@@ -316,6 +345,7 @@ h2_on_work(struct task *task)
 	OBJ_CHECK(&h->client, H2_MAGIC);
 	if (h->conn.closing)
 		return;
+	h2_rouse(h);
 	/* It stopped reading for the others' sake. */
 	if (h->reads_on || h->phase != H2_OPEN) {
 		h->reads_on = false;
@@ -424,6 +454,7 @@ static void
 h2_on_timeout(struct conn *c)
 {
 	struct h2 *h = h2_of(c);
+	uint64_t left = h2_idle_left(h);
 
 	if (h->phase == H2_LINGER) {
 		conn_close(c, CLOSE_DONE);
@@ -433,6 +464,9 @@ h2_on_timeout(struct conn *c)
 		h2_terminate(h, NGHTTP2_ENHANCE_YOUR_CALM,
 		    CLOSE_HEADER_TIMEOUT);
 		h2_work(h);
+	} else if (left > 0) {
+		h2_store_fold(&h->more->store);
+		conn_set_deadline(c, left);
 	} else {
 		h2_close(h, h->goodbye != GOODBYE_NONE ? CLOSE_DONE :
 		    CLOSE_IDLE);
@@ -450,7 +484,8 @@ h2_on_closed(struct conn *c)
 	h2_end_streams(h, (enum close_reason)c->why);
 	h2_note_idle(h, false);
 	nghttp2_session_del(h->session);
-	ASSERT(m->memory == 0 && m->held == 0);
+	h2_store_close(&m->store);
+	ASSERT(m->held == 0);
 	leftover_free(c->net, &h->out);
 	client_end(&h->client);
 	h->client.magic = 0;
@@ -540,6 +575,7 @@ h2_take_over(struct client *c, struct str first)
 	list_init(&h->more->streams);
 	h->more->window = NGHTTP2_INITIAL_WINDOW_SIZE;
 	h->more->score.as_of = clock_ms();
+	h->client.idle_since = (uint32_t)clock_ms();
 	h->client.server->stats->h2_connections++;
 	if (!h2_session_open(h)) {
 		conn_close(&h->conn, CLOSE_OVERLOAD);

@@ -14,6 +14,7 @@
 #include "http/h2.h"
 #include "http/h2_head.h"
 #include "http/h2_score.h"
+#include "http/h2_store.h"
 #include "http/request.h"
 #include "http/site.h"
 #include "net/listener.h"
@@ -65,7 +66,7 @@ struct h2_stream {
 struct h2_more {
 	struct list streams;
 	struct h2_score score;
-	size_t memory;    /* held by nghttp2 */
+	struct h2_store store; /* what nghttp2 holds */
 	size_t held;      /* bytes of bodies that nobody took yet */
 	size_t owed;      /* of the connection's window, not yet given back */
 	uint64_t head_since; /* clock_ms: a head is incomplete; 0: none */
@@ -97,6 +98,7 @@ struct h2 {
 	bool is_working : 1; /* what is noted now is done in a moment */
 	bool reads_on : 1;   /* it paused with more to read */
 	bool was_early : 1;  /* its streams do not know yet that it is over */
+	bool is_roused : 1;  /* what nghttp2 holds was laid out again */
 	uint8_t phase;    /* enum h2_phase */
 	uint8_t goodbye;  /* enum h2_goodbye */
 	uint8_t why;      /* enum close_reason, once it is being terminated */

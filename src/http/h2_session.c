@@ -6,7 +6,6 @@
 
 #include "base/clock.h"
 
-#include <malloc.h>
 #include <nghttp2/nghttp2.h>
 
 /* What nghttp2 may hold for a connection, beside what each stream costs. */
@@ -322,63 +321,6 @@ h2_session_on_stream_close(nghttp2_session *session, int32_t id,
 	return 0;
 }
 
-/* ---- memory ------------------------------------------------------------ */
-
-/* Refused beyond a bound: nghttp2 gives up then, and so does the connection. */
-static bool
-h2_session_may_have(struct h2 *h, size_t n)
-{
-	size_t max = MEMORY_BASE + MEMORY_STREAM *
-	    (size_t)h2_conf(h)->http2->max_streams;
-
-	return n <= max && h->more->memory <= max - n;
-}
-
-static void *
-h2_session_realloc(void *p, size_t n, void *arg)
-{
-	struct h2 *h = arg;
-	size_t before = p != NULL ? malloc_usable_size(p) : 0;
-	void *q;
-
-	if (!h2_session_may_have(h, n))
-		return NULL;
-	q = mem_realloc(p, n > 0 ? n : 1);
-	h->more->memory += malloc_usable_size(q) - before;
-	return q;
-}
-
-static void *
-h2_session_malloc(size_t n, void *arg)
-{
-	return h2_session_realloc(NULL, n, arg);
-}
-
-static void *
-h2_session_calloc(size_t n, size_t size, void *arg)
-{
-	struct h2 *h = arg;
-	void *p;
-
-	/* Both are nghttp2's own and small. */
-	if (!h2_session_may_have(h, n * size))
-		return NULL;
-	p = mem_zalloc(n * size > 0 ? n * size : 1);
-	h->more->memory += malloc_usable_size(p);
-	return p;
-}
-
-static void
-h2_session_free(void *p, void *arg)
-{
-	struct h2 *h = arg;
-
-	if (p == NULL)
-		return;
-	h->more->memory -= malloc_usable_size(p);
-	mem_free(p);
-}
-
 /* ---- setting up -------------------------------------------------------- */
 
 static void
@@ -439,11 +381,9 @@ h2_session_open(struct h2 *h)
 	/* Alike for all connections of the process. */
 	static nghttp2_session_callbacks *callbacks;
 	static nghttp2_option *options;
-	nghttp2_mem mem = {
-		.mem_user_data = h, .malloc = h2_session_malloc,
-		.free = h2_session_free, .calloc = h2_session_calloc,
-		.realloc = h2_session_realloc
-	};
+	struct h2_store *store = &h->more->store;
+	nghttp2_mem mem = h2_store_mem(store);
+	int rv;
 
 	if (callbacks == NULL) {
 		if (nghttp2_session_callbacks_new(&callbacks) != 0)
@@ -455,6 +395,10 @@ h2_session_open(struct h2 *h)
 			return false;
 		h2_session_set_options(options);
 	}
-	return nghttp2_session_server_new3(&h->session, callbacks, h, options,
-	    &mem) == 0 && h2_session_submit_settings(h);
+	h2_store_open(store, MEMORY_BASE + MEMORY_STREAM *
+	    (size_t)h2_conf(h)->http2->max_streams);
+	rv = nghttp2_session_server_new3(&h->session, callbacks, h, options,
+	    &mem);
+	h2_store_is_made(store);
+	return rv == 0 && h2_session_submit_settings(h);
 }

@@ -34,7 +34,7 @@
 struct shaker {
 	pid_t pid;
 	uint32_t from;
-	SSL_SESSION *ticket; /* that every connection resumes; NULL: none does */
+	SSL_SESSION *ticket; /* that every connection resumes; or NULL */
 	uint64_t done, errors;
 };
 
