@@ -208,7 +208,7 @@ h2_say_goodbye(struct h2 *h)
 static bool
 h2_should_end(const struct h2 *h)
 {
-	return h->client.server->draining ||
+	return h->client.server->draining || h->is_parting ||
 	    h->requests >= (uint64_t)h2_conf(h)->keepalive_requests;
 }
 

@@ -99,6 +99,7 @@ struct h2 {
 	bool reads_on : 1;   /* it paused with more to read */
 	bool was_early : 1;  /* its streams do not know yet that it is over */
 	bool is_roused : 1;  /* what nghttp2 holds was laid out again */
+	bool is_parting : 1; /* it takes no further request */
 	uint8_t phase;    /* enum h2_phase */
 	uint8_t goodbye;  /* enum h2_goodbye */
 	uint8_t why;      /* enum close_reason, once it is being terminated */

@@ -52,6 +52,10 @@ h2_stream_end(struct h2_stream *s, enum close_reason why)
 	list_remove(&s->link);
 	h->n_streams--;
 	h->requests++;
+	/* What the client has to do better is its handshake. */
+	if (t->refusal == REFUSAL_NO_CERTIFICATE ||
+	    t->refusal == REFUSAL_BAD_CERTIFICATE)
+		h->is_parting = true;
 	txn_finish(t, why);
 	if (!s->body.closed)
 		h2_body_drop(s);

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from conftest import recv_all, wait_until
-from h2_frames import Frames
+from h2_frames import GOAWAY, NO_ERROR, Closed, Frames
 from pki import Authority, openssl
 
 V2, V3 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
@@ -303,6 +303,28 @@ def test_http2_requests_are_judged(world):
         for stream in 1, 3:
             status, body = c.ask(stream, "required.example")
             assert status == 400 and why in body
+
+
+def test_http2_goes_away_where_a_new_handshake_is_needed(world):
+    for who in None, "mallory":
+        c = Spoken(world, "required.example", who)
+        assert c.ask(1, "required.example")[0] == 400
+        # First the notice, then the last number; and the end.
+        seen = []
+        try:
+            while True:
+                f = c.next()
+                if f.kind == GOAWAY:
+                    seen.append((int.from_bytes(f.payload[:4], "big"),
+                                 f.error))
+        except Closed:
+            pass
+        assert seen == [(2 ** 31 - 1, NO_ERROR), (1, NO_ERROR)]
+    # Who may come in here but not there keeps its connection.
+    c = Spoken(world, "required.example", "alice")
+    assert c.ask(1, "listed.example")[0] == 421
+    assert c.ask(3, "required.example")[0] == 200
+    assert c.is_alive()
 
 
 def test_http2_connection_is_of_one_verification(world):
