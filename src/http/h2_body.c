@@ -25,7 +25,9 @@ h2_body_init(struct h2_stream *s)
 	const struct http_conf *conf = request_conf(s->txn);
 
 	b->flow.ops = &h2_body_ops;
-	b->flow.length = b->ended ? (int64_t)leftover_len(&b->in) :
+	/* With trailers it has to be a body whose end is marked. */
+	b->flow.length = b->ended && s->trailers == NULL ?
+	    (int64_t)leftover_len(&b->in) :
 	    h2_head_length(&s->txn->req.head);
 	b->max = conf->max_body_size;
 	body_rate_init(&b->rate, conf);

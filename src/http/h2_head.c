@@ -23,13 +23,16 @@ h2_head_init(struct h2_head *x, struct head *fields, struct arena *a,
 }
 
 void
-h2_head_add(struct head *head, struct str name, struct str value)
+h2_head_add(struct head *head, struct str name, struct str value,
+    uint8_t flags)
 {
 	enum field_id id = field_lookup(name);
 
 	/* Upstreams of HTTP/1 get known names as the world writes them. */
 	head_add(head, id, id != FIELD_OTHER ? field_written(id) :
 	    arena_str(head->arena, name), arena_str(head->arena, value));
+	if ((flags & NGHTTP2_NV_FLAG_NO_INDEX) != 0)
+		head_mark_secret(head);
 }
 
 static struct str *
@@ -48,7 +51,7 @@ h2_head_pseudo(struct h2_head *x, struct str name)
 
 enum refusal
 h2_head_take(struct h2_head *x, struct head *fields, struct str name,
-    struct str value)
+    struct str value, uint8_t flags)
 {
 	struct str *pseudo;
 
@@ -71,11 +74,13 @@ h2_head_take(struct h2_head *x, struct head *fields, struct str name,
 		if (x->cookie.n > 0)
 			buf_str(&x->cookie, STR("; "));
 		buf_str(&x->cookie, value);
+		if ((flags & NGHTTP2_NV_FLAG_NO_INDEX) != 0)
+			x->hides_cookie = true;
 		return REFUSAL_NONE;
 	}
 	if (++x->n > x->bounds.max_headers)
 		return REFUSAL_MANY_FIELDS;
-	h2_head_add(fields, name, value);
+	h2_head_add(fields, name, value, flags);
 	return REFUSAL_NONE;
 }
 
@@ -159,6 +164,8 @@ h2_head_finish(struct h2_head *x, struct txn *t, struct str *target)
 
 	if (x->cookie.n > 0)
 		head_add_known(fields, FIELD_COOKIE, buf_view(&x->cookie));
+	if (x->hides_cookie && x->cookie.n > 0)
+		head_mark_secret(fields);
 	t->req.major = 2;
 	t->req.method_name = x->method;
 	t->req.method = method_lookup(x->method);
@@ -217,7 +224,10 @@ h2_head_put_fields(nghttp2_nv *nv, struct arena *a,
 		    f->id != FIELD_TRAILER &&
 		    f->id != FIELD_PROXY_AUTHENTICATE)
 			continue;
-		h2_head_put(&nv[n++], h2_head_lower(a, f), f->value);
+		h2_head_put(&nv[n], h2_head_lower(a, f), f->value);
+		if (f->is_secret)
+			nv[n].flags |= NGHTTP2_NV_FLAG_NO_INDEX;
+		n++;
 	}
 	return n;
 }

@@ -18,17 +18,20 @@ struct h2_head {
 	struct policy_bounds bounds; /* bytes: 32 for each field on top */
 	struct str method, scheme, authority, path, protocol;
 	struct buf cookie; /* its crumbs, joined */
+	bool hides_cookie; /* one of them is never to be indexed */
 	uint64_t size;
 	int64_t n;
 };
 
 void h2_head_init(struct h2_head *x, struct head *fields, struct arena *a,
     const struct http_conf *conf);
-/* One field, which is copied; REFUSAL_NONE or what is wrong with the head. */
+/* One field, which is copied; REFUSAL_NONE or what is wrong with the head.
+ * FLAGS are nghttp2's. */
 enum refusal h2_head_take(struct h2_head *x, struct head *fields,
-    struct str name, struct str value);
+    struct str name, struct str value, uint8_t flags);
 /* Adds a field whose name is in lower case to HEAD, from its arena. */
-void h2_head_add(struct head *head, struct str name, struct str value);
+void h2_head_add(struct head *head, struct str name, struct str value,
+    uint8_t flags);
 /*
  * All fields are there: fills T's request but for its body. *TARGET is for
  * request_read. A WebSocket by extended CONNECT (RFC 8441) becomes what it

@@ -44,7 +44,7 @@ h2_session_on_begin_headers(nghttp2_session *session,
 
 static void
 h2_session_take_trailer(struct h2_stream *s, struct str name,
-    struct str value)
+    struct str value, uint8_t flags)
 {
 	struct head *fields = s->trailers;
 	const struct http_conf *conf = request_conf(s->txn);
@@ -61,7 +61,7 @@ h2_session_take_trailer(struct h2_stream *s, struct str name,
 		s->refusal = REFUSAL_LARGE_HEAD;
 		return;
 	}
-	h2_head_add(fields, name, value);
+	h2_head_add(fields, name, value, flags);
 }
 
 static int
@@ -76,17 +76,16 @@ h2_session_on_header(nghttp2_session *session, const nghttp2_frame *frame,
 	enum refusal why;
 
 	(void)session;
-	(void)flags;
 	if (s == NULL)
 		return 0;
 	if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) {
 		if (s->refusal == REFUSAL_NONE)
-			h2_session_take_trailer(s, key, text);
+			h2_session_take_trailer(s, key, text, flags);
 		return 0;
 	}
 	/* All of it has to be unpacked, for the table that heads share; but
 	 * nothing more is kept. */
-	why = h2_head_take(&s->head, &s->txn->req.head, key, text);
+	why = h2_head_take(&s->head, &s->txn->req.head, key, text, flags);
 	if (why != REFUSAL_NONE && s->refusal == REFUSAL_NONE)
 		s->refusal = (uint8_t)why;
 	return 0;

@@ -59,6 +59,20 @@ head_add_known(struct head *h, enum field_id id, struct str value)
 	head_add(h, id, field_written(id), value);
 }
 
+void
+head_add_field(struct head *h, const struct field *f)
+{
+	head_add(h, f->id, f->name, f->value);
+	h->fields[h->n - 1].is_secret = f->is_secret;
+}
+
+void
+head_mark_secret(struct head *h)
+{
+	ASSERT(h->n > 0);
+	h->fields[h->n - 1].is_secret = true;
+}
+
 /* ---- looking ----------------------------------------------------------- */
 
 /* The first field of a known ID at or after FROM. */

@@ -13,6 +13,7 @@ struct field {
 	struct str value; /* without surrounding blanks; n == 0 is a value */
 	enum field_id id;
 	bool removed; /* skipped by everything; use the functions */
+	bool is_secret; /* no table of HPACK may hold it (RFC 7541 section 7.1.3) */
 };
 
 struct head {
@@ -29,6 +30,10 @@ void head_add(struct head *h, enum field_id id, struct str name,
     struct str value);
 /* Known names, as the world writes them ("Content-Type"). */
 void head_add_known(struct head *h, enum field_id id, struct str value);
+/* F of another head as it is. */
+void head_add_field(struct head *h, const struct field *f);
+/* That is said of the field which was added last. */
+void head_mark_secret(struct head *h);
 /* Removes all of that name, then adds one. */
 void head_set(struct head *h, struct str name, struct str value);
 void head_set_known(struct head *h, enum field_id id, struct str value);

@@ -293,6 +293,15 @@ forward_field(struct forward_sink *to, struct str name, struct str value)
 	to->lines->n += name.n + value.n + 4;
 }
 
+/* As it came, with what was said of it. */
+static void
+forward_copy(struct forward_sink *to, const struct field *f)
+{
+	forward_field(to, f->name, f->value);
+	if (f->is_secret && to->lines == NULL)
+		head_mark_secret(to->fields);
+}
+
 static void
 forward_number(struct forward_sink *to, struct str name, uint64_t value)
 {
@@ -413,7 +422,7 @@ forward_client_fields(const struct txn *t, const struct forward_edits *e,
 		if (f->id == FIELD_OTHER &&
 		    forward_drops_underscore(t, e, f->name))
 			continue;
-		forward_field(out, f->name, f->value);
+		forward_copy(out, f);
 	}
 	if (!is_counted || e->drops[FIELD_MAX_FORWARDS] ||
 	    (named.p != NULL && field_has_token(named, STR("Max-Forwards"))))
@@ -601,7 +610,7 @@ forward_put_trailers(const struct txn *t, struct forward_sink *to)
 	HEAD_EACH(f, t->req.trailers)
 		if (forward_may_trail(f->id) &&
 		    memchr(f->name.p, '_', f->name.n) == NULL)
-			forward_field(to, f->name, f->value);
+			forward_copy(to, f);
 }
 
 void
@@ -630,5 +639,5 @@ forward_response(struct head *to, const struct head *from)
 
 	HEAD_EACH(f, from)
 		if (!forward_is_hop(f, named))
-			head_add(to, f->id, f->name, f->value);
+			head_add_field(to, f);
 }

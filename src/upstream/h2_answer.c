@@ -53,9 +53,11 @@ h2_answer_on_status(struct h2_client *h, struct str value)
 }
 
 bool
-h2_answer_on_field(struct h2_client *h, struct str name, struct str value)
+h2_answer_on_field(struct h2_client *h, struct str name, struct str value,
+    bool is_secret)
 {
 	struct arena *a = h->call.t->arena;
+	struct head *to = h->has_head ? &h->call.trailers : &h->call.head;
 
 	h->head_bytes += name.n + value.n + H2_ANSWER_FIELD_COST;
 	if (h->head_bytes > CALL_MAX_HEAD || ++h->fields > CALL_MAX_FIELDS) {
@@ -68,8 +70,10 @@ h2_answer_on_field(struct h2_client *h, struct str name, struct str value)
 		h2_answer_fail(h, CAUSE_BAD_HEAD, NULL);
 		return false;
 	}
-	head_add(h->has_head ? &h->call.trailers : &h->call.head,
-	    field_lookup(name), arena_str(a, name), arena_str(a, value));
+	head_add(to, field_lookup(name), arena_str(a, name),
+	    arena_str(a, value));
+	if (is_secret)
+		head_mark_secret(to);
 	return true;
 }
 

@@ -12,7 +12,7 @@
 void h2_answer_on_head(struct h2_client *h);
 /* False: the head is refused. */
 bool h2_answer_on_field(struct h2_client *h, struct str name,
-    struct str value);
+    struct str value, bool is_secret);
 void h2_answer_on_head_end(struct h2_client *h, bool is_end);
 void h2_answer_on_data(struct h2_client *h, const char *p, size_t n);
 /* CODE of RST_STREAM, or 0. */

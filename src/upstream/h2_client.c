@@ -240,10 +240,9 @@ h2_client_pull(struct h2_client *h)
 			n = span.n < room ? span.n : room;
 			leftover_put(h2_client_net(h), &h->out, span.p, n);
 			flow_take(body, n);
+			/* Its end is looked for even where its length is
+			 * known: trailers may come before that. */
 			h->call.body_taken += n;
-			h->body_over =
-			    h->call.forward.body == FORWARD_LENGTH &&
-			    h->call.body_taken == h->body_length;
 			break;
 		case FLOW_WAIT:
 			goto out;
@@ -303,6 +302,19 @@ h2_client_nv(struct arena *a, struct str name, struct str value)
 	};
 }
 
+static nghttp2_nv
+h2_client_field(struct arena *a, const struct field *f)
+{
+	nghttp2_nv nv = h2_client_nv(a, f->name, f->value);
+
+	/* What a client keeps out of tables stays out of them (RFC 7541
+	 * section 7.1.3). nghttp2 does so to Authorization and to short
+	 * cookies of its own accord. */
+	if (f->is_secret)
+		nv.flags |= NGHTTP2_NV_FLAG_NO_INDEX;
+	return nv;
+}
+
 static nghttp2_nv *
 h2_client_trailers(struct h2_client *h, size_t *n)
 {
@@ -315,7 +327,7 @@ h2_client_trailers(struct h2_client *h, size_t *n)
 	forward_trailer_fields(h->call.t, &fields);
 	nv = arena_alloc(a, (fields.n + 1u) * sizeof *nv);
 	HEAD_EACH(f, &fields)
-		nv[(*n)++] = h2_client_nv(a, f->name, f->value);
+		nv[(*n)++] = h2_client_field(a, f);
 	return nv;
 }
 
@@ -393,7 +405,7 @@ h2_client_submit(struct h2_client *h)
 	    head_value(&fields, FIELD_HOST));
 	HEAD_EACH(f, &fields)
 		if (f->id != FIELD_HOST)
-			nv[n++] = h2_client_nv(a, f->name, f->value);
+			nv[n++] = h2_client_field(a, f);
 	if (h2_client_wants_trailers(h))
 		nv[n++] = h2_client_nv(a, STR("te"), STR("trailers"));
 	h->id = nghttp2_submit_request(h->session->ng, NULL, nv, n,

@@ -411,10 +411,11 @@ h2_uplink_on_header(nghttp2_session *ng, const nghttp2_frame *frame,
 {
 	struct h2_client *h = h2_uplink_call(arg, frame->hd.stream_id);
 
-	(void)ng, (void)flags;
+	(void)ng;
 	if (h == NULL || h2_answer_on_field(h,
 	    str_of((const char *)name, n_name),
-	    str_of((const char *)value, n_value)))
+	    str_of((const char *)value, n_value),
+	    (flags & NGHTTP2_NV_FLAG_NO_INDEX) != 0))
 		return 0;
 	h2_uplink_note(arg, h);
 	return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;

@@ -25,6 +25,8 @@ class Request:
         self.connection, self.stream = connection, stream
         self.list = [(n.decode(), v.decode()) for n, v in fields]
         self.fields = dict(self.list)
+        # Names of fields that are never to be indexed (RFC 7541).
+        self.secret = {f[0].decode() for f in fields if not f.indexable}
         self.body, self.trailers, self.is_complete = b"", {}, False
 
     def head(self, status=200, end=False, **fields):
@@ -52,7 +54,7 @@ class Connection:
         self.room = threading.Condition(self.lock)
         self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(
             client_side=False, validate_outbound_headers=False,
-            normalize_outbound_headers=False))
+            normalize_outbound_headers=False, normalize_inbound_headers=False))
         self.h2.local_settings = h2.settings.Settings(
             client=False, initial_values={
                 h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: 100,

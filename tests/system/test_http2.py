@@ -298,18 +298,6 @@ def test_an_upload_arrives(w):
         assert digest == hashlib.sha256(body).hexdigest()
 
 
-def test_trailers_of_a_request_reach_the_upstream(w):
-    c = connect(w)
-    c.request(1, end=False, method="POST", path="/app/up")
-    c.data(1, b"hello")
-    c.send(frame(HEADERS, END_HEADERS | END_STREAM, 1,
-                 c.encoder.encode([("x-sum", "532")])))
-    _, body = c.response(1)
-    size, _, trailers = json.loads(body)
-    assert size == 5
-    assert [t.lower() for t in trailers] in (["x-sum: 532"], [])
-
-
 def test_padding_is_no_content_and_is_given_back(w):
     c = connect(w)
     c.request(1, end=False, method="POST", path="/app/up")
