@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/panic.h"
 #include "http/generation.h"
+#include "http/grpc.h"
 #include "http/policy.h"
 #include "http/router.h"
 #include "http/server.h"
@@ -116,13 +117,19 @@ txn_run(struct txn *t)
 static void
 txn_reply_refusal(struct txn *t, int status)
 {
-	if (t->detail == NULL) {
+	const char *what = refusal_text(t->refusal);
+
+	if (grpc_is_request(t)) {
+		grpc_reply(t, grpc_code(status), arena_strf(t->arena, "%s%s%s",
+		    what, t->detail != NULL ? ": " : "",
+		    t->detail != NULL ? t->detail : ""));
+	} else if (t->detail == NULL) {
 		txn_reply_error(t, status);
-		return;
+	} else {
+		txn_reply(t, status);
+		txn_reply_bytes(t, "text/html", status_page_saying(t->arena,
+		    status, what, t->detail));
 	}
-	txn_reply(t, status);
-	txn_reply_bytes(t, "text/html", status_page_saying(t->arena, status,
-	    refusal_text(t->refusal), t->detail));
 }
 
 /* Who is this: before the route is chosen, which may depend on it. */
@@ -151,10 +158,10 @@ txn_answer(struct txn *t, int status)
 	txn_reply_refusal(t, status);
 	/* A 405 says what else there is (RFC 9110 section 15.5.6): whatever
 	 * we do not refuse for every resource. */
-	if (status == 405)
+	if (t->res.status == 405)
 		txn_reply_field(t, FIELD_ALLOW,
 		    STR("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
-	if (status == 503)
+	if (t->res.status == 503)
 		txn_reply_field(t, FIELD_RETRY_AFTER, STR(RETRY_AFTER));
 	txn_enter(t, t->site->plan, t->site->plan->response_at);
 }
@@ -501,6 +508,10 @@ txn_reply_bytes(struct txn *t, const char *type, struct str bytes)
 void
 txn_reply_error(struct txn *t, int status)
 {
+	if (status >= 400 && grpc_is_request(t)) {
+		grpc_reply(t, grpc_code(status), status_reason(status));
+		return;
+	}
 	txn_reply(t, status);
 	if (!status_has_no_body(status))
 		txn_reply_bytes(t, "text/html", status_page(status));

@@ -224,7 +224,8 @@ void txn_reply_field(struct txn *t, enum field_id id, struct str value);
 /* Sets the body; LENGTH is in the flow. */
 void txn_reply_body(struct txn *t, struct flow *body);
 void txn_reply_bytes(struct txn *t, const char *type, struct str bytes);
-/* A response with the built-in page of its status. */
+/* A response with the built-in page of its status; an error to a client of
+ * gRPC is said in its own words. */
 void txn_reply_error(struct txn *t, int status);
 /* As txn_reply_error, and says why: WORD is stable and goes to the access log;
  * the sentence goes to the error log, rate limited, with the request. */

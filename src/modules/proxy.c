@@ -34,8 +34,9 @@ static const struct conf_field proxy_fields[] = {
 	    .doc = "What the servers speak. http2: many requests at once over "
 	    "one connection, or a few; over TLS the server has to agree to "
 	    "h2, without TLS it has to expect it (h2c by prior knowledge). "
-	    "grpc: that, and what fails here is told in grpc-status, and "
-	    "grpc-timeout is kept.",
+	    "grpc: that, and grpc-timeout is kept. Whatever the route, what "
+	    "is refused or fails here is told to a client of gRPC (by the "
+	    "request's Content-Type) with status 200 and grpc-status.",
 	    .example = "grpc"),
 	KEY_DURATION(proxy_conf, connect_timeout, .dflt = "5s", .min = "1ms",
 	    .doc = "How long connecting to a server may take, TLS included. "

@@ -83,6 +83,9 @@ struct call_protocol {
 	    struct err *e);
 	/* After answered: its body fails as if the server had. */
 	void (*abort)(struct call *c, enum exchange_cause cause);
+	/* After answered: its body ends here, as if the server had ended it.
+	 * NULL: this protocol is never asked to. */
+	void (*finish)(struct call *c);
 	/* Lets go of everything that is not memory; twice is harmless. */
 	void (*end)(struct call *c);
 };

@@ -14,8 +14,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/panic.h"
+#include "http/grpc.h"
 #include "http/server.h"
-#include "upstream/grpc.h"
 
 #define EXCHANGE_MAGIC 0xE8C4A26Eu
 /* ms; who says more than 30 days means never. */
@@ -425,6 +425,34 @@ exchange_connect(struct exchange *x)
 
 /* ---- deadlines --------------------------------------------------------- */
 
+/* Whether there is a place behind the body to say why it ends; a message that
+ * is cut by that is given up by whoever reads it. */
+static bool
+exchange_has_last_words(const struct exchange *x)
+{
+	const struct request *req = &x->t->req;
+
+	return x->call->framing == BODY_CHUNKED && grpc_is_request(x->t) &&
+	    (req->major > 1 || req->minor > 0);
+}
+
+static void
+exchange_end_at_deadline(struct exchange *x)
+{
+	const struct call_protocol *protocol = x->conf->protocol;
+	struct head *trailers = &x->call->trailers;
+
+	if (!exchange_has_last_words(x)) {
+		protocol->abort(x->call, CAUSE_DEADLINE);
+		return;
+	}
+	exchange_on_cut(x->call, CAUSE_DEADLINE, NULL);
+	head_init(trailers, x->t->arena, 2);
+	grpc_say(trailers, GRPC_DEADLINE_EXCEEDED,
+	    str_from(exchange_causes[CAUSE_DEADLINE].text));
+	protocol->finish(x->call);
+}
+
 static void
 exchange_on_deadline(struct timer *timer)
 {
@@ -441,7 +469,7 @@ exchange_on_deadline(struct timer *timer)
 		x->is_running = false;
 		exchange_settle(x, EXCHANGE_FAILED);
 	} else if (x->is_running)
-		protocol->abort(x->call, CAUSE_DEADLINE);
+		exchange_end_at_deadline(x);
 }
 
 /* False: what the client said makes no sense. */
@@ -615,7 +643,7 @@ exchange_refuse(struct exchange *x)
 	if (grpc_is_request(t))
 		grpc_reply(t, x->cause == CAUSE_DEADLINE ?
 		    GRPC_DEADLINE_EXCEEDED : grpc_code(status),
-		    exchange_causes[x->cause].text);
+		    str_from(exchange_causes[x->cause].text));
 }
 
 /*

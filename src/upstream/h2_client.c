@@ -582,11 +582,22 @@ h2_client_abort(struct call *c, enum exchange_cause cause)
 	h2_client_fail((struct h2_client *)c, cause);
 }
 
+static void
+h2_client_end_body(struct call *c)
+{
+	struct h2_client *h = (struct h2_client *)c;
+
+	ASSERT(h->state == H2_CLIENT_BODY);
+	h->ended = true;
+	h2_client_finish(h);
+}
+
 const struct call_protocol h2_client_protocol = {
 	.size = sizeof(struct h2_client),
 	.reuse = h2_client_reuse,
 	.connect = h2_client_connect,
 	.abort = h2_client_abort,
+	.finish = h2_client_end_body,
 	.end = h2_client_end,
 };
 

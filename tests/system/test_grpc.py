@@ -11,7 +11,8 @@ from concurrent import futures
 import grpc
 import pytest
 
-from conftest import SLOW, WEIR
+from conftest import SLOW, WEIR, wait_until
+from h2_frames import END_STREAM, HEADERS, Frames
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent /
                        "backends"))
@@ -25,12 +26,17 @@ SITE = """
     workers: 1
     error_log: {to: stderr, level: info}
     tls: {certificates: [{certificate: "{dir}/pem", key: "{dir}/key"}]}
+    http: {max_body_size: 8m}
     sites:
       - listen: {http: "127.0.0.1:{port}", https: "127.0.0.1:{port1}"}
         hosts: [localhost]
         default: true
         routes:
-          - proxy: {to: "http://127.0.0.1:{port2}", protocol: grpc}
+          - {path: "/t.Closed/*", respond: 403}
+          - {path: "/t.Down/*", respond: {status: 503, body: back soon}}
+          - {path: "/files.*", files: "{dir}"}
+          - path: "/t.*"
+            proxy: {to: "http://127.0.0.1:{port2}", protocol: grpc}
 """
 
 
@@ -175,6 +181,37 @@ def test_a_deadline_is_kept_where_the_server_does_not(w):
         assert b.requests[0].fields["te"] == "trailers"
 
 
+def test_a_deadline_in_the_midst_of_a_response_is_said_behind_it(w):
+    from h2backend import H2Backend
+
+    def begin(r):
+        r.head(200, content_type="application/grpc")
+        r.connection.send_body(r.stream, b"\0\0\0\0\5hello", False)
+
+    with H2Backend(begin, port=w.port_of("port2")) as b:
+        fields, content = call(w, b"Slow", head=b"grpc-timeout: 400m\r\n")
+        assert fields["status"] == 200
+        assert content == b"\0\0\0\0\5hello"
+        assert fields["grpc-status"] == "4"
+        assert fields["grpc-message"] == "grpc-timeout has passed"
+        r, = b.requests
+        wait_until(lambda: getattr(r, "reset_code", None) == 8)  # CANCEL
+    assert "body: grpc-timeout has passed" in w.log()
+
+
+def test_a_deadline_where_the_length_was_promised_cuts(w):
+    from h2backend import H2Backend
+
+    def begin(r):
+        r.head(200, content_type="application/grpc", content_length="99")
+        r.connection.send_body(r.stream, b"\0\0\0\0\5hello", False)
+
+    with H2Backend(begin, port=w.port_of("port2")):
+        fields, _ = call(w, b"Slow", head=b"grpc-timeout: 400m\r\n")
+        assert fields["content-length"] == "99"
+        assert "grpc-status" not in fields
+
+
 def test_a_deadline_that_makes_no_sense_is_refused(w, server):
     for value in b"1", b"S", b"123456789S", b"-1S", b"1s", b"1 S", b"0x1S":
         fields, _ = call(w, b"Unary",
@@ -233,3 +270,72 @@ def test_status_and_deadline(channel):
         with pytest.raises(grpc.RpcError) as e:
             channel.unary_unary("/t.Echo/" + method)(b"", timeout=timeout)
         assert e.value.code() == code
+
+
+def test_a_deadline_in_the_midst_of_a_stream(w, tmp_path):
+    from h2backend import H2Backend
+
+    def begin(r):
+        r.head(200, content_type="application/grpc")
+        r.connection.send_body(r.stream, b"\0\0\0\0\5hello", False)
+
+    with H2Backend(begin, port=w.port_of("port2")):
+        c = Frames(w.port_of("port1"), tls=True).hello()
+        c.request(1, path="/t.Echo/Many", method="POST", fields=[
+            ("content-type", "application/grpc"), ("te", "trailers"),
+            ("grpc-timeout", "400m")])
+        head, body = c.response(1)
+        assert head[":status"] == "200" and body == b"\0\0\0\0\5hello"
+        assert c.trailers == {"grpc-status": "4",
+                              "grpc-message": "grpc-timeout has passed"}
+        assert c.is_alive()
+
+
+# ---- what is refused here
+
+def outcome(channel, method, message=b"x", **more):
+    with pytest.raises(grpc.RpcError) as e:
+        channel.unary_unary(method)(message, timeout=10, **more)
+    return e.value.code(), e.value.details()
+
+
+def test_refusals_are_said_in_its_own_words(channel):
+    code = grpc.StatusCode
+    for method, expected in (
+            ("/t.Closed/X", (code.PERMISSION_DENIED, "Forbidden")),
+            ("/nobody/X", (code.UNIMPLEMENTED, "no route of the site fits")),
+            ("/files.x/X", (code.UNKNOWN, "Method Not Allowed"))):
+        assert outcome(channel, method) == expected
+    assert outcome(channel, "/t.Echo/Unary", metadata=[
+        ("x-%d" % i, "y" * 4000) for i in range(15)])[0] == code.UNKNOWN
+
+
+def test_refusals_are_one_head(w):
+    c = Frames(w.port_of("port1"), tls=True).hello()
+    fields = [("content-type", "application/grpc+proto"),
+              ("te", "trailers")]
+    c.request(1, end=False, path="/nobody/X", method="POST",
+              fields=fields)
+    f = c.expect(HEADERS, 1)
+    assert f.flags & END_STREAM
+    head = dict(f.fields)
+    assert head[":status"] == "200" and head["grpc-status"] == "12"
+    assert head["content-type"] == "application/grpc"
+    # Too much is said before any of it has come.
+    fields.append(("content-length", "9000000"))
+    c.request(3, end=False, path="/t.Echo/X", method="POST",
+              fields=fields)
+    head = dict(c.expect(HEADERS, 3).fields)
+    assert head["grpc-status"] == "2"
+    assert "larger than max_body_size" in head["grpc-message"]
+
+
+def test_what_the_operator_wrote_is_sent_as_it_is(w):
+    c = Frames(w.port_of("port1"), tls=True).hello()
+    head, body = c.get(1, "/t.Down/X", method="POST",
+                       fields=[("content-type", "application/grpc")])
+    assert (head[":status"], body) == ("503", b"back soon")
+    # Others are not told in words that they do not know.
+    head, _ = c.get(3, "/nobody", method="POST",
+                    fields=[("content-type", "application/grpc-web")])
+    assert head[":status"] == "404" and "grpc-status" not in head

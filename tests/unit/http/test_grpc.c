@@ -1,7 +1,7 @@
 /*
  * gRPC's own words: timeouts, the codes for HTTP statuses, and who reads them.
  */
-#include "upstream/grpc.h"
+#include "http/grpc.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -78,6 +78,22 @@ only_grpc_reads_grpc_status(void **state)
 	arena_end(a);
 }
 
+static void
+failures_are_said_in_printable_ascii(void **state)
+{
+	struct arena *a = arena_new();
+	struct head h;
+
+	(void)state;
+	head_init(&h, a, 2);
+	grpc_say(&h, 14, STR("50% of \xc3\xa4, ~"));
+	assert_true(str_eq(head_value_name(&h, STR("grpc-status")),
+	    STR("14")));
+	assert_true(str_eq(head_value_name(&h, STR("grpc-message")),
+	    STR("50%25 of %C3%A4, ~")));
+	arena_end(a);
+}
+
 int
 main(void)
 {
@@ -86,6 +102,7 @@ main(void)
 		cmocka_unit_test(
 		    statuses_have_the_codes_that_clients_would_give_them),
 		cmocka_unit_test(only_grpc_reads_grpc_status),
+		cmocka_unit_test(failures_are_said_in_printable_ascii),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /* What gRPC adds to HTTP/2: deadlines, and failures that its clients read. */
-#ifndef UPSTREAM_GRPC_H
-#define UPSTREAM_GRPC_H
+#ifndef HTTP_GRPC_H
+#define HTTP_GRPC_H
 
 #include "http/txn.h"
 
@@ -12,8 +12,9 @@ bool grpc_is_request(const struct txn *t);
 unsigned grpc_code(int status);
 /* The value of grpc-timeout in ms, rounded up; false: malformed. */
 bool grpc_parse_timeout(struct str value, uint64_t *ms);
-/* Makes the response one of a head only, which says so: CODE, and MESSAGE in
- * printable ASCII. */
-void grpc_reply(struct txn *t, unsigned code, const char *message);
+/* Adds the fields that tell how a call ended. */
+void grpc_say(struct head *fields, unsigned code, struct str message);
+/* Makes the response one of a head only, which says so. */
+void grpc_reply(struct txn *t, unsigned code, struct str message);
 
 #endif

@@ -1,10 +1,10 @@
 /*
- * gRPC in front of an upstream. Its calls are HTTP/2 requests like others; only
- * what the proxy itself has to say about them has a form of its own: a status
- * of 200 and the failure in fields, "Trailers-Only" in gRPC's description of
- * its protocol. Nothing here looks into messages.
+ * gRPC, as far as a proxy has a part in it. Its calls are HTTP/2 requests like
+ * others; only what we ourselves have to say about them has a form of its own:
+ * a status of 200 and the failure in fields, "Trailers-Only" in gRPC's
+ * description of its protocol. Nothing here looks into messages.
  */
-#include "upstream/grpc.h"
+#include "http/grpc.h"
 
 /* As gRPC's "HTTP to gRPC Status Code Mapping" has it for its clients. */
 static const struct {
@@ -36,7 +36,8 @@ grpc_is_request(const struct txn *t)
 	struct str type = head_value(&t->req.head, FIELD_CONTENT_TYPE);
 	struct str name = STR("application/grpc");
 
-	/* Not application/grpc-web, which is another protocol. */
+	/* What it says it is counts, not its route: it may have none. Not
+	 * application/grpc-web, which is another protocol. */
 	return type.n >= name.n &&
 	    str_case_eq(str_slice(type, 0, name.n), name) &&
 	    (type.n == name.n || strchr("+; ", type.p[name.n]) != NULL);
@@ -70,15 +71,38 @@ grpc_parse_timeout(struct str value, uint64_t *ms)
 	return false;
 }
 
-void
-grpc_reply(struct txn *t, unsigned code, const char *message)
+/* Status-Message: UTF-8, of which only printable ASCII stands for itself. */
+static struct str
+grpc_escape(struct arena *a, struct str message)
 {
-	char *digits = arena_printf(t->arena, "%u", code);
+	struct buf b = buf_in(a);
 
+	for (size_t i = 0; i < message.n; i++) {
+		char c = message.p[i];
+
+		if (c >= ' ' && c <= '~' && c != '%')
+			buf_chr(&b, c);
+		else
+			buf_printf(&b, "%%%02X", (unsigned char)c);
+	}
+	return buf_view(&b);
+}
+
+void
+grpc_say(struct head *fields, unsigned code, struct str message)
+{
+	struct arena *a = fields->arena;
+
+	head_add(fields, FIELD_OTHER, STR("grpc-status"),
+	    arena_strf(a, "%u", code));
+	head_add(fields, FIELD_OTHER, STR("grpc-message"),
+	    grpc_escape(a, message));
+}
+
+void
+grpc_reply(struct txn *t, unsigned code, struct str message)
+{
 	txn_reply(t, 200);
 	txn_reply_field(t, FIELD_CONTENT_TYPE, STR("application/grpc"));
-	head_add(&t->res.head, FIELD_OTHER, STR("grpc-status"),
-	    str_from(digits));
-	head_add(&t->res.head, FIELD_OTHER, STR("grpc-message"),
-	    str_from(message));
+	grpc_say(&t->res.head, code, message);
 }
