@@ -37,11 +37,12 @@ h2_send_room(const struct h2 *h)
 static bool
 h2_send_kept(struct h2 *h)
 {
-	struct iovec iov = { h->out.p + h->out.at, leftover_len(&h->out) };
+	struct iovec iov = { .iov_len = leftover_len(&h->out) };
 	size_t sent = 0;
 
 	if (iov.iov_len == 0 || !h->conn.can_write)
 		return true;
+	iov.iov_base = h->out.p + h->out.at;
 	if (conn_write(&h->conn, &iov, 1, &sent) == CONN_FAILED)
 		return false;
 	leftover_take(h->conn.net, &h->out, sent);

@@ -211,8 +211,9 @@ h2_uplink_flush(struct h2_uplink *s)
 			/* What did not fit the page comes after it. */
 			s->out = (struct leftover){0};
 			leftover_put(net, &s->out, net->out + sent, n - sent);
-			leftover_put(net, &s->out, late.p + late.at,
-			    leftover_len(&late));
+			if (leftover_len(&late) > 0)
+				leftover_put(net, &s->out, late.p + late.at,
+				    leftover_len(&late));
 			leftover_free(net, &late);
 		}
 	}

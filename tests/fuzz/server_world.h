@@ -10,6 +10,7 @@
 
 #include "http/h1.h"
 #include "http/h1_conn.h"
+#include "http/h2_conn.h"
 #include "http/site_index.h"
 #include "modules/modules.h"
 #include "process/config.h"
@@ -20,7 +21,12 @@
 #define KEPT 2 /* idle connections of an upstream */
 /* Rounds of the loop for what happens at one moment. */
 #define MAX_TICKS 20000
+/* No wait is longer than all time-outs together. */
+#define ALL_TIMEOUTS 40000
 
+#ifdef FUZZ_YAML
+static const char fuzz_yaml[] = FUZZ_YAML;
+#else
 static const char fuzz_yaml[] =
     "http:\n"
     "  header_timeout: 2s\n"
@@ -63,6 +69,7 @@ static const char fuzz_yaml[] =
     "      send_timeout: 2s\n"
     "      read_timeout: 3s\n"
     "      request_headers: {set: {X-Id: $request_id}}\n";
+#endif
 
 /* ---- the server -------------------------------------------------------- */
 
@@ -82,12 +89,16 @@ static const struct conf_schema tag_schema = {
 static enum verdict
 tag_step(struct txn *t, const void *conf)
 {
-	const struct h1 *h = t->carrier;
 	const struct via *via = t->conn->via;
+	unsigned client = via != NULL ? via->proxy.port : t->conn->peer.port;
 
 	(void)conf;
-	t->request_id = arena_strf(t->arena, "%u.%u", via != NULL ?
-	    via->proxy.port : t->conn->peer.port, h->requests);
+	if (t->req.major == 2)
+		t->request_id = arena_strf(t->arena, "%u.%d", client,
+		    ((const struct h2_stream *)t->carrier)->id);
+	else
+		t->request_id = arena_strf(t->arena, "%u.%u", client,
+		    ((const struct h1 *)t->carrier)->requests);
 	return STEP_NEXT;
 }
 
@@ -281,6 +292,52 @@ fuzz_settle(void)
 	/* Whoever is open is waited for, and nobody for ever. */
 	ASSERT(fuzz_open_sockets() == 0 ||
 	    wheel_next(&fuzz.loop->wheel) != UINT64_MAX);
+}
+
+/* ---- the end ----------------------------------------------------------- */
+
+static uint64_t
+fuzz_progress(void)
+{
+	uint64_t n = fuzz.http_stats.requests + fuzz.net_stats.bytes_in +
+	    fuzz.net_stats.bytes_out + fuzz.exchange_stats.attempts;
+
+	for (unsigned i = 0; i < CLOSE_COUNT; i++)
+		n += fuzz.net_stats.closed[i];
+	return n;
+}
+
+/* Nobody says anything any more: time alone has to end it all. */
+static void
+fuzz_wait(void)
+{
+	uint64_t progress = fuzz_progress(), since = clock_ms();
+
+	while (fuzz_open_sockets() > 0) {
+		uint64_t next = wheel_next(&fuzz.loop->wheel);
+
+		ASSERT(next != UINT64_MAX);
+		clock_fake_advance(next > clock_ms() ? next - clock_ms() : 1);
+		fuzz_settle();
+		if (fuzz_progress() != progress) {
+			progress = fuzz_progress();
+			since = clock_ms();
+		}
+		ASSERT(clock_ms() - since <= ALL_TIMEOUTS);
+	}
+}
+
+static void
+fuzz_check_nothing_is_left(void)
+{
+	ASSERT(fuzz.server->n_conns == 0);
+	ASSERT(list_is_empty(&fuzz.server->conns));
+	ASSERT(fuzz.http_stats.in_flight == 0);
+	ASSERT(fuzz.http_stats.idle == 0);
+	ASSERT(fuzz.net_stats.connections == 0);
+	ASSERT(fuzz.net_stats.pages_leased == 0);
+	ASSERT(fuzz.exchange_stats.idle == 0);
+	ASSERT(wheel_next(&fuzz.loop->wheel) == UINT64_MAX);
 }
 
 #endif

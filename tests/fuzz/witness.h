@@ -94,7 +94,7 @@ said_length(struct said *s, struct buf *body, uint64_t length)
 enum said_head { SAID_OK, SAID_BAD, SAID_PART, SAID_NOTHING };
 
 /* The next request; OK even if its body is not whole. */
-static enum said_head
+static inline enum said_head
 said_request(struct said *s, const struct h1_limits *limits, size_t max,
     struct said_request *out)
 {
@@ -152,7 +152,7 @@ said_response_body(struct said *s, enum method method,
 }
 
 /* The next response to METHOD; *INTERIMS is how many 1xx came before it. */
-static enum said_head
+static inline enum said_head
 said_response(struct said *s, enum method method, unsigned *interims,
     struct said_response *out)
 {
