@@ -339,6 +339,26 @@ compile_endpoints(struct compile *c)
 	}
 }
 
+static void
+compile_lint_routes(struct compile *c, const struct site_conf *site,
+    const struct conf_list *routes, bool is_conditional)
+{
+	for (CONF_EACH(struct route_conf *, rp, routes)) {
+		const struct route_conf *r = *rp;
+		bool has_match = is_conditional || r->match != NULL;
+
+		compile_lint_routes(c, site, &r->routes, has_match);
+		for (unsigned i = 0; i < module_count; i++) {
+			const void *conf = r->settings.conf[i];
+
+			if (modules[i]->lint != NULL && conf != NULL &&
+			    r->routes.n == 0 && !conf_is_off(conf))
+				modules[i]->lint(c->load, site, has_match,
+				    conf);
+		}
+	}
+}
+
 void
 generation_compile(struct generation *g, struct conf_load *load,
     const struct generation_input *in)
@@ -354,4 +374,6 @@ generation_compile(struct generation *g, struct conf_load *load,
 		compile_site(&c, *s);
 	compile_listeners(&c);
 	compile_endpoints(&c);
+	for (CONF_EACH(struct site_conf *, s, in->sites))
+		compile_lint_routes(&c, *s, &(*s)->routes, false);
 }

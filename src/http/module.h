@@ -13,6 +13,7 @@
 
 struct generation;
 struct server;
+struct site_conf;
 struct variable;
 
 #define PHASES \
@@ -56,6 +57,11 @@ struct module {
 	 */
 	void (*prepare)(struct conf_load *load, struct generation *g,
 	    void *conf);
+	/* Once per route that uses it, when all is compiled: warnings of what
+	 * only shows in the whole. IS_CONDITIONAL: not for every request that
+	 * its paths mean. May be NULL. */
+	void (*lint)(struct conf_load *load, const struct site_conf *site,
+	    bool is_conditional, const void *conf);
 	/* The step. In PHASE_IDENTIFY and PHASE_LOG it must answer NEXT. */
 	enum verdict (*step)(struct txn *t, const void *conf);
 	/* What it does in later phases besides; ends with fn == NULL. */

@@ -190,8 +190,10 @@ txn_note_refusal(struct txn *t, enum refusal why)
 		    "(%s), %s", refusal_text(why), t->res.status,
 		    refusal_word(why), txn_describe(t));
 	else
-		log_limited(limit, LOG_INFO, "%s%s%s: refused with %d (%s), "
-		    "%s", refusal_text(why), t->detail != NULL ? ": " : "",
+		/* What the configuration does is news to who wrote it. */
+		log_limited(limit, why == REFUSAL_LOOP ? LOG_ERROR : LOG_INFO,
+		    "%s%s%s: refused with %d (%s), %s", refusal_text(why),
+		    t->detail != NULL ? ": " : "",
 		    t->detail != NULL ? t->detail : "", refusal_status(why),
 		    refusal_word(why), txn_describe(t));
 }

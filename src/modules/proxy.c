@@ -6,7 +6,9 @@
 #include "modules/modules.h"
 #include "upstream/exchange.h"
 #include "upstream/h1_client.h"
+#include "upstream/grpc.h"
 #include "upstream/h2_client.h"
+#include "upstream/loop_mark.h"
 
 struct proxy_conf {
 	struct conf_text to;
@@ -28,7 +30,9 @@ static const struct conf_field proxy_fields[] = {
 	KEY_TEXT(proxy_conf, to,
 	    .doc = "Where requests go: the name of an upstream, or an address "
 	    "as http://host:port, https://host:port or unix:PATH. It has no "
-	    "path: requests keep theirs.",
+	    "path: requests keep theirs. Where that is an address that this "
+	    "Weir listens on itself, a request may pass by four more times; "
+	    "then it is a loop: 508.",
 	    .example = "app"),
 	KEY_CHOICE(proxy_conf, protocol, proxy_protocols, .dflt = "http1",
 	    .doc = "What the servers speak. http2: many requests at once over "
@@ -162,6 +166,29 @@ proxy_prepare(struct conf_load *load, struct generation *g, void *conf)
 	};
 }
 
+/* With another Host it is another site's, as far as one can tell from here. */
+static void
+proxy_lint(struct conf_load *load, const struct site_conf *site,
+    bool is_conditional, const void *conf)
+{
+	const struct proxy_conf *c = conf;
+
+	if (c->group != NULL && !is_conditional &&
+	    !forward_sets_host(c->exchange.edits))
+		loop_mark_lint(load, site, c->group, c->to.pos);
+}
+
+static enum verdict
+proxy_refuse_loop(struct txn *t)
+{
+	txn_note_refusal(t, REFUSAL_LOOP);
+	txn_reply_error(t, refusal_status(REFUSAL_LOOP));
+	if (grpc_is_request(t))
+		grpc_reply(t, grpc_code(refusal_status(REFUSAL_LOOP)),
+		    refusal_text(REFUSAL_LOOP));
+	return STEP_STOP;
+}
+
 static enum verdict
 proxy_step(struct txn *t, const void *conf)
 {
@@ -179,6 +206,8 @@ proxy_step(struct txn *t, const void *conf)
 	if (*slot == NULL) {
 		struct backends *all = server_module(t->server, MODULE_proxy);
 
+		if (!loop_mark_allows(t, c->group))
+			return proxy_refuse_loop(t);
 		*slot = exchange_new(t, backends_at(all, c->group->index),
 		    &c->exchange);
 	}
@@ -213,6 +242,7 @@ const struct module proxy_module = {
 	.schema = &proxy_schema,
 	.doc = "Passes requests to an upstream: its name, or an address.",
 	.prepare = proxy_prepare,
+	.lint = proxy_lint,
 	.step = proxy_step,
 	.start = proxy_start,
 	.stop = proxy_stop,

@@ -27,6 +27,7 @@
 #include "process/pid_file.h"
 #include "process/stapler.h"
 #include "process/upgrade.h"
+#include "upstream/loop_mark.h"
 #include "upstream/upstream.h"
 
 #include <config.h>
@@ -160,6 +161,7 @@ master_open(struct master *m, struct config *c, struct identity *id,
 		return false;
 	}
 	upstreams_resolve(c->generation);
+	loop_marks_prepare(c->generation);
 	master_raise_files(c->root);
 	return true;
 }

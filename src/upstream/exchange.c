@@ -16,6 +16,8 @@
 #include "base/panic.h"
 #include "http/grpc.h"
 #include "http/server.h"
+#include "upstream/grpc.h"
+#include "upstream/loop_mark.h"
 
 #define EXCHANGE_MAGIC 0xE8C4A26Eu
 /* ms; who says more than 30 days means never. */
@@ -396,10 +398,11 @@ static const struct call_owner exchange_owner = {
 static void
 exchange_address(struct exchange *x)
 {
+	struct forward_request *r = &x->call->forward;
 	struct str host = x->backend->group->servers[x->server].text;
 
-	x->call->forward.host = str_has_prefix(host, STR("unix:")) ?
-	    STR("localhost") : host;
+	r->host = str_has_prefix(host, STR("unix:")) ? STR("localhost") : host;
+	r->loop_mark = loop_mark_value(x->t, x->backend->group, x->server);
 }
 
 /* Dials until a dial is under way. Each address of each server is tried once

@@ -152,6 +152,12 @@ forward_compile(struct conf_load *load, const struct forward_conf *conf)
 	return e;
 }
 
+bool
+forward_sets_host(const struct forward_edits *e)
+{
+	return e->drops[FIELD_HOST];
+}
+
 static bool
 forward_is_dropped(const struct forward_edits *e, enum field_id id,
     struct str name)
@@ -542,6 +548,8 @@ forward_put(struct txn *t, const struct forward_request *r,
 
 	if (!r->edits->drops[FIELD_HOST])
 		forward_field(to, STR("Host"), host.n > 0 ? host : r->host);
+	if (r->loop_mark.n > 0)
+		forward_field(to, field_written(FIELD_WEIR_LOOP), r->loop_mark);
 	forward_client_fields(t, r->edits, is_trusted, to);
 	forward_origin(t, r->edits, is_trusted, host, to);
 	if (forward_is_early(t))

@@ -24,6 +24,9 @@ struct forward_edits;
 const struct forward_edits *forward_compile(struct conf_load *load,
     const struct forward_conf *conf);
 
+/* Whether they give requests another Host. */
+bool forward_sets_host(const struct forward_edits *e);
+
 /* How the request's body is framed towards the upstream. */
 enum forward_body {
 	FORWARD_NO_BODY,
@@ -38,6 +41,7 @@ struct forward_request {
 	/* Decided before the first byte of the body is looked at: the length
 	 * of a chunked one turns 0 when its end has been seen. */
 	enum forward_body body;
+	struct str loop_mark; /* upstream/loop_mark.h; n == 0: none */
 	struct str upgrade; /* the protocol to ask for; n == 0: none */
 	bool close;      /* the connection is for this request only */
 };

@@ -40,6 +40,7 @@ struct upstream_server {
 	struct addr addrs[UPSTREAM_ADDRESSES]; /* none while unresolved */
 	unsigned n_addrs;
 	unsigned weight;
+	bool is_own; /* we listen there; upstream/loop_mark.h */
 };
 
 struct upstream_group {
@@ -52,6 +53,7 @@ struct upstream_group {
 	unsigned n_servers;
 	struct tls_context *tls; /* NULL: plain */
 	struct conf_pos pos;
+	struct str loop_word; /* n == 0: no server is_own */
 	bool is_used; /* some route names it (for the lint) */
 };
 
