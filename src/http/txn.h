@@ -21,6 +21,7 @@
 
 #define TXN_MAGIC 0x7A5AC710u
 
+struct admission;
 struct generation;
 struct http_conf;
 struct plan;
@@ -158,6 +159,8 @@ struct txn {
 	uint64_t reported;    /* bits: what it was not refused for */
 	const char *detail;   /* of it, which the client is told, too; or NULL */
 	struct upstream_report *upstream; /* NULL: not proxied */
+	struct admission *admission; /* http/admission.h; NULL: every refusal is
+	                              * final */
 	struct str request_id; /* made when first asked for */
 	/* Called once when the transaction ends for whatever reason, before
 	 * its arena does: for steps that hold something outside of it. */
