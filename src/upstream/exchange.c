@@ -16,7 +16,6 @@
 #include "base/panic.h"
 #include "http/grpc.h"
 #include "http/server.h"
-#include "upstream/grpc.h"
 #include "upstream/loop_mark.h"
 
 #define EXCHANGE_MAGIC 0xE8C4A26Eu
