@@ -174,8 +174,8 @@ txn_choose_site(struct txn *t)
 
 /* A limiter of its own for each reason: a flood of one must not hide another,
  * which may be the one that matters. */
-void
-txn_note_refusal(struct txn *t, enum refusal why)
+static void
+txn_tell_refusal(struct txn *t, enum refusal why, int status)
 {
 	static struct log_limit limits[REFUSAL_COUNT];
 	struct log_limit *limit = &limits[why];
@@ -194,8 +194,14 @@ txn_note_refusal(struct txn *t, enum refusal why)
 		log_limited(limit, why == REFUSAL_LOOP ? LOG_ERROR : LOG_INFO,
 		    "%s%s%s: refused with %d (%s), %s", refusal_text(why),
 		    t->detail != NULL ? ": " : "",
-		    t->detail != NULL ? t->detail : "", refusal_status(why),
+		    t->detail != NULL ? t->detail : "", status,
 		    refusal_word(why), txn_describe(t));
+}
+
+void
+txn_note_refusal(struct txn *t, enum refusal why)
+{
+	txn_tell_refusal(t, why, refusal_status(why));
 }
 
 /* A notice, where refusals are only information: an operator waits for it. */
@@ -236,6 +242,14 @@ txn_reported(const struct txn *t)
 		buf_z(&b, refusal_word((enum refusal)r));
 	}
 	return buf_view(&b);
+}
+
+enum verdict
+txn_deny(struct txn *t, enum refusal why, int status)
+{
+	txn_tell_refusal(t, why, status);
+	txn_reply_refusal(t, status);
+	return STEP_STOP;
 }
 
 static void

@@ -235,6 +235,11 @@ void txn_reply_error(struct txn *t, int status);
 void txn_fail(struct txn *t, int status, const char *word, const char *fmt,
     ...) PRINTF_LIKE(4, 5);
 
+/* The step's verdict on a request that is refused for WHY: it is counted,
+ * reported and answered with the built-in page of STATUS, which may be another
+ * than that of the reason. */
+enum verdict txn_deny(struct txn *t, enum refusal why, int status);
+
 /* Whether the response has content: not to HEAD, nor with 204 and the like. */
 bool txn_has_body(const struct txn *t);
 /* What Content-Length says of the response, also of one to HEAD (RFC 9110
