@@ -6,7 +6,8 @@
 #include "process/config.h"
 
 #define NO_STREAMS "TCP and UDP are not passed through in this version"
-#define NO_LIMITS "rates are not limited in this version"
+#define LIMIT_RATE "write limits: {requests: {rate: 10/s, burst: 20}}"
+#define LIMIT_CONNECTIONS "write limits: {connections: {max: 20}}"
 #define IN_ROUTES "it stands in `routes`: {path: /x/*, ...}"
 #define SITES "what is served is a list under \"sites\""
 #define CERTIFICATES \
@@ -62,8 +63,11 @@ const struct conf_foreign foreign_words[] = {
 	{"allow", NULL, "write access: [allow NETWORK, deny all]"},
 	{"deny", NULL, "write access: [deny NETWORK]"},
 	{"gzip", NULL, "nothing is compressed in this version"},
-	{"limit_req", NULL, NO_LIMITS},
-	{"limit_conn", NULL, NO_LIMITS},
+	{"limit_req", NULL, LIMIT_RATE},
+	{"limit_req_zone", NULL, LIMIT_RATE},
+	{"limit_conn", NULL, LIMIT_CONNECTIONS},
+	{"limit_conn_zone", NULL, LIMIT_CONNECTIONS},
+	{"limit_rate", NULL, "write limits: {bandwidth: 1m}"},
 	{"http2", "listen", "over TLS it is there by itself; in clear text "
 	    "write listeners: {PORT: {h2c: on}}"},
 	{"stream", NULL, NO_STREAMS},
@@ -73,6 +77,7 @@ const struct conf_foreign foreign_words[] = {
 	{"frontends", NULL, SITES},
 	{"backend", NULL, "groups of servers are named under \"upstreams\""},
 	{"backends", NULL, "groups of servers are named under \"upstreams\""},
+	{"stick-table", NULL, LIMIT_RATE},
 	{"defaults", NULL, "a setting at the top holds for every site"},
 	{"global", NULL, "its settings stand at the top of the file"},
 	{"bind", NULL, "write listen: PORT, or listen: {https: PORT}"},
@@ -81,6 +86,7 @@ const struct conf_foreign foreign_words[] = {
 	{"timeout", NULL, DURATIONS},
 	{"timeouts", NULL, DURATIONS},
 	/* Caddy */
+	{"rate_limit", NULL, LIMIT_RATE},
 	{"reverse_proxy", NULL, PROXY},
 	{"file_server", NULL, FILES},
 	{"handle", NULL, IN_ROUTES},
