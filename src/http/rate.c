@@ -26,7 +26,8 @@ rate_parse(struct arena *a, struct str text, void *out, struct err *e)
 		return err_set(e, "a rate says in which time: did you mean "
 		    "%.*s/s or %.*s/m?", STR_ARG(text), STR_ARG(text));
 	if (r->n < 1 || r->n > RATE_MAX)
-		return err_set(e, "expected a number between 1 and %u", RATE_MAX);
+		return err_set(e, "expected a number between 1 and %u",
+		    RATE_MAX);
 	for (size_t i = 0; i < COUNT_OF(rate_units); i++) {
 		if (!str_eq(unit, str_from(rate_units[i].word)))
 			continue;

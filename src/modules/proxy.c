@@ -6,7 +6,6 @@
 #include "modules/modules.h"
 #include "upstream/exchange.h"
 #include "upstream/h1_client.h"
-#include "upstream/grpc.h"
 #include "upstream/h2_client.h"
 #include "upstream/loop_mark.h"
 
@@ -183,9 +182,6 @@ proxy_refuse_loop(struct txn *t)
 {
 	txn_note_refusal(t, REFUSAL_LOOP);
 	txn_reply_error(t, refusal_status(REFUSAL_LOOP));
-	if (grpc_is_request(t))
-		grpc_reply(t, grpc_code(refusal_status(REFUSAL_LOOP)),
-		    refusal_text(REFUSAL_LOOP));
 	return STEP_STOP;
 }
 

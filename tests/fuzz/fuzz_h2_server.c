@@ -55,6 +55,7 @@
 	"      read_timeout: 3s\n" \
 	"      request_headers: {set: {X-Id: $request_id}}\n"
 
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "mock_net.h"
 
 /* The port of HTTP/1 is 1. */

@@ -41,6 +41,7 @@
 	"      read_timeout: 3s\n" \
 	"      request_headers: {set: {X-Id: $request_id}}\n"
 
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "mock_net.h"
 
 #include "witness.h"
