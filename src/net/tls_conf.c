@@ -331,7 +331,9 @@ tls_conf_check(struct conf_load *load, void *block)
 
 const struct conf_schema tls_schema = {
 	.name = "tls",
-	.doc = "TLS towards clients.",
+	.doc = "TLS towards clients. What they get comes in small records at "
+	    "first, and after a second of silence, so that the beginning can "
+	    "be used when it is there; then in full ones.",
 	.size = sizeof(struct tls_conf),
 	.fields = tls_fields,
 	.check = tls_conf_check,

@@ -7,6 +7,7 @@
  */
 #include "net/tls_stream.h"
 
+#include "base/clock.h"
 #include "base/panic.h"
 #include "net/conn_socket.h"
 #include "net/tls_context.h"
@@ -27,6 +28,20 @@
  */
 #define TLS_HELD_MAX 262144
 
+/*
+ * A client can use nothing of a record before all of it is there. While TCP
+ * finds out what the way to it bears, a flight is about as large as all that
+ * went before it. So records begin with what fits into a segment, and each is
+ * larger than the one before by a quarter, which makes it about a quarter of
+ * all that went before: none is waited for beyond its flight. A dozen of them
+ * and they are full. After a second of silence, when TCP has begun anew (RFC
+ * 5681 section 4.1), so do they.
+ */
+#define TLS_RECORD_FIRST 1369 /* 1,500 less IPv6, TCP with its options, TLS */
+#define TLS_RECORD_FULL 16384 /* RFC 8446 section 5.1 */
+#define TLS_RECORD_IDLE 4     /* TICKs */
+#define TLS_RECORD_TICK 256   /* ms; a clock of 16 bits comes round in hours */
+
 struct tls_stream {
 	uint32_t magic;
 	uint8_t end; /* enum tls_step, TLS_DONE: it goes on */
@@ -42,7 +57,9 @@ struct tls_stream {
 	/* AT..END of the scratch page: ciphertext that was read, or (from 0)
 	 * records to be sent. Valid within a call only. */
 	uint32_t at, fill;
-	size_t room; /* for plaintext: how much it is worth to read */
+	uint32_t room; /* for plaintext: how much it is worth to read */
+	uint16_t record;   /* the most that goes into the next one */
+	uint16_t wrote_at; /* in TICKs */
 	struct leftover in, out;
 	char *name;    /* the client's, lower case; NULL: none */
 	char *failure; /* NULL: none yet */
@@ -466,6 +483,7 @@ tls_stream_new(struct conn *c, struct tls_context *ctx, const char *name,
 	s->magic = TLS_STREAM_MAGIC;
 	s->conn = c;
 	s->is_server = is_server;
+	s->record = is_server ? TLS_RECORD_FIRST : TLS_RECORD_FULL;
 	s->ssl = SSL_new(ctx->ssl);
 	if (bio == NULL || s->ssl == NULL || BIO_up_ref(bio) != 1)
 		goto fail;
@@ -632,7 +650,7 @@ tls_stream_read(struct tls_stream *s, void *p, size_t cap, size_t *n)
 		return TLS_AGAIN;
 	tls_stream_enter(s);
 	do {
-		s->room = cap - *n;
+		s->room = (uint32_t)(cap - *n);
 		rc = SSL_read_ex(s->ssl, (char *)p + *n, s->room, &got);
 		if (rc == 1)
 			*n += got;
@@ -644,11 +662,49 @@ tls_stream_read(struct tls_stream *s, void *p, size_t cap, size_t *n)
 	return *n > 0 ? TLS_DONE : step;
 }
 
+/* An upstream is near, and what it gets are requests. */
+static void
+tls_stream_look_idle(struct tls_stream *s)
+{
+	uint16_t now = (uint16_t)(clock_ms() / TLS_RECORD_TICK);
+
+	if (s->is_server && (uint16_t)(now - s->wrote_at) >= TLS_RECORD_IDLE)
+		s->record = TLS_RECORD_FIRST;
+	s->wrote_at = now;
+}
+
+static void
+tls_stream_grow_record(struct tls_stream *s, size_t sent)
+{
+	size_t next = s->record + sent / 4;
+
+	s->record = next < TLS_RECORD_FULL ? (uint16_t)next : TLS_RECORD_FULL;
+}
+
+/* Full ones OpenSSL cuts by itself, as many as there are. */
+static int
+tls_stream_encrypt(struct tls_stream *s, const char *p, size_t n)
+{
+	int rc = 1;
+
+	for (size_t done = 0, part, taken; rc == 1 && done < n; done += part) {
+		part = n - done;
+		if (part > s->record && s->record < TLS_RECORD_FULL)
+			part = s->record;
+		/* To who may have sent a replay (RFC 8446 section 4.2.10). */
+		rc = s->conn->is_early ?
+		    SSL_write_early_data(s->ssl, p + done, part, &taken) :
+		    SSL_write_ex(s->ssl, p + done, part, &taken);
+		ASSERT(rc != 1 || taken == part);
+		tls_stream_grow_record(s, part);
+	}
+	return rc;
+}
+
 enum tls_step
 tls_stream_write(struct tls_stream *s, const void *p, size_t n)
 {
 	struct iovec iov = {.iov_base = s->conn->net->tls};
-	size_t taken;
 	int rc;
 
 	OBJ_CHECK(s, TLS_STREAM_MAGIC);
@@ -664,16 +720,13 @@ tls_stream_write(struct tls_stream *s, const void *p, size_t n)
 	tls_stream_enter(s);
 	s->is_composing = true;
 	s->at = s->fill = 0;
-	/* To who may have sent a replay (RFC 8446 section 4.2.10). */
-	rc = s->conn->is_early ? SSL_write_early_data(s->ssl, p, n, &taken) :
-	    SSL_write_ex(s->ssl, p, n, &taken);
+	tls_stream_look_idle(s);
+	rc = tls_stream_encrypt(s, p, n);
 	iov.iov_len = s->fill;
 	s->is_composing = false;
 	s->fill = 0;
-	if (rc == 1 && (iov.iov_len == 0 || tls_stream_send(s, &iov, 1))) {
-		ASSERT(taken == n);
+	if (rc == 1 && (iov.iov_len == 0 || tls_stream_send(s, &iov, 1)))
 		return TLS_DONE;
-	}
 	if (rc == 1 || tls_stream_explain(s, rc) == TLS_AGAIN)
 		tls_stream_fail(s, TLS_BROKEN, s->has_failed ?
 		    conn_failure(s->conn) : "a write had to wait", "");

@@ -344,6 +344,116 @@ a_scratch_page_of_records_is_one_call(void **state)
 	mem_free(page);
 }
 
+/* The lengths of the records that the server has made since the last time,
+ * without what is not plaintext: 17 bytes in TLS 1.3. Returns their number. */
+static size_t
+count_records(struct wire *wire, size_t *lengths, size_t most)
+{
+	struct pipe *down = &wire->down;
+	size_t n = 0;
+
+	while (pipe_len(down) > 0) {
+		const unsigned char *p =
+		    (const unsigned char *)down->p + down->at;
+		size_t len = (size_t)p[3] << 8 | p[4];
+
+		assert_true(n < most);
+		assert_int_equal(p[0], SSL3_RT_APPLICATION_DATA);
+		lengths[n++] = len - 17;
+		down->at += 5 + len;
+	}
+	down->at = down->n = 0;
+	return n;
+}
+
+static size_t
+records_of(struct wire *wire, size_t bytes, size_t *lengths)
+{
+	char *page = mem_zalloc(bytes);
+
+	assert_int_equal(tls_stream_write(wire->server.s, page, bytes),
+	    TLS_DONE);
+	mem_free(page);
+	return count_records(wire, lengths, 64);
+}
+
+static void
+records_begin_small_and_grow(void **state)
+{
+	struct world *w = *state;
+	struct wire *wire = w->wire;
+	size_t got[64], n, sent = 0;
+
+	connect_to(w, w->ec);
+	count_records(wire, got, 64); /* a ticket */
+	n = records_of(wire, 49152, got);
+	assert_int_equal(got[0], 1369);
+	for (size_t i = 0; i + 1 < n; i++) {
+		assert_true(i == 0 || got[i] == got[i - 1] + got[i - 1] / 4);
+		assert_true(got[i] <= 1369 + sent / 4);
+		sent += got[i];
+	}
+	assert_true(n < 14 && got[n - 2] < 16384);
+
+	records_of(wire, 49152, got); /* the last of them is full */
+	assert_int_equal(records_of(wire, 49152, got), 3);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(got[i], 16384);
+}
+
+static void
+records_are_small_again_after_a_second(void **state)
+{
+	struct world *w = *state;
+	struct wire *wire = w->wire;
+	size_t got[64];
+
+	clock_fake_start(1000, clock_wall());
+	connect_to(w, w->ec);
+	count_records(wire, got, 64);
+	records_of(wire, 98304, got);
+	clock_fake_advance(700);
+	assert_int_equal(records_of(wire, 16384, got), 1);
+	clock_fake_advance(700);
+	assert_int_equal(records_of(wire, 16384, got), 1);
+	clock_fake_advance(1024);
+	assert_true(records_of(wire, 16384, got) > 1);
+	assert_int_equal(got[0], 1369);
+	clock_fake_end();
+}
+
+static void
+small_answers_stay_one_record(void **state)
+{
+	struct world *w = *state;
+	struct wire *wire = w->wire;
+	size_t got[64];
+
+	connect_to(w, w->ec);
+	count_records(wire, got, 64);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(records_of(wire, 1369, got), 1);
+	/* They count: this is no slow start any more. */
+	assert_int_equal(records_of(wire, 3000, got), 1);
+}
+
+static void
+requests_to_upstreams_are_cut_into_full_records(void **state)
+{
+	struct world *w = *state;
+	struct wire *wire = w->wire;
+	char *page = mem_zalloc(16384);
+	unsigned char *head;
+
+	connect_to(w, w->ec);
+	wire->up.at = wire->up.n = 0;
+	assert_int_equal(tls_stream_write(wire->client.s, page, 16384),
+	    TLS_DONE);
+	head = (unsigned char *)wire->up.p;
+	assert_int_equal(pipe_len(&wire->up), 5 + (head[3] << 8 | head[4]));
+	mem_free(page);
+}
+
 static void
 a_small_answer_is_one_read_and_one_write(void **state)
 {
@@ -648,6 +758,10 @@ main(void)
 		STREAM_TEST(an_old_version_is_refused),
 		STREAM_TEST(megabytes_pass_both_ways),
 		STREAM_TEST(a_scratch_page_of_records_is_one_call),
+		STREAM_TEST(records_begin_small_and_grow),
+		STREAM_TEST(records_are_small_again_after_a_second),
+		STREAM_TEST(small_answers_stay_one_record),
+		STREAM_TEST(requests_to_upstreams_are_cut_into_full_records),
 		STREAM_TEST(a_small_answer_is_one_read_and_one_write),
 		STREAM_TEST(what_waits_inside_can_be_read),
 		STREAM_TEST(a_full_socket_holds_records_back),
