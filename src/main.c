@@ -4,6 +4,7 @@
  */
 #include "base/clock.h"
 #include "base/fd.h"
+#include "net/ktls.h"
 #include "process/command.h"
 #include "process/config.h"
 #include "process/manual.h"
@@ -68,14 +69,16 @@ print_versions(void)
 	       "PCRE2 %s\n"
 	       "libyaml %d.%d.%d\n"
 	       "HTTP/2: %s\n"
-	       "compression:%s%s%s%s\n",
+	       "compression:%s%s%s%s\n"
+	       "kTLS: %s\n",
 	    WEIR_VERSION, COMPILER, __VERSION__, WEIR_CONFIGURE,
 	    WEIR_CONFIG_FILE, OpenSSL_version(OPENSSL_VERSION), pcre, major,
 	    minor, patch, WEIR_HTTP2 ? "nghttp2 " WEIR_NGHTTP2 : "left out",
 	    WEIR_ZSTD ? " zstd " WEIR_ZSTD_VERSION : "",
 	    WEIR_BROTLI ? " brotli " WEIR_BROTLI_VERSION : "",
 	    WEIR_ZLIB ? " zlib " WEIR_ZLIB_VERSION : "",
-	    WEIR_ZSTD + WEIR_BROTLI + WEIR_ZLIB == 0 ? " left out" : "");
+	    WEIR_ZSTD + WEIR_BROTLI + WEIR_ZLIB == 0 ? " left out" : "",
+	    ktls_text(ktls_find()));
 }
 
 static void

@@ -18,6 +18,7 @@
 #include "base/panic.h"
 #include "event/signals.h"
 #include "http/log_file.h"
+#include "net/ktls.h"
 #include "process/admin.h"
 #include "process/capacity.h"
 #include "process/cert_watch.h"
@@ -366,10 +367,15 @@ static void
 master_print_addresses(const struct master *m)
 {
 	const struct generation *g = m->config.generation;
+	bool has_tls = false;
 
-	for (size_t i = 0; i < g->n_endpoints; i++)
+	for (size_t i = 0; i < g->n_endpoints; i++) {
+		has_tls |= g->endpoints[i]->tls != NULL;
 		log_notice("listening on %s%s", g->endpoints[i]->text,
 		    g->endpoints[i]->tls != NULL ? " (https)" : "");
+	}
+	if (has_tls)
+		log_info("kTLS: %s", ktls_text(ktls_find()));
 	if (m->config.admin != NULL)
 		log_notice("admin endpoint on %s", m->config.admin->text);
 }

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 
@@ -28,6 +29,13 @@ def test_version():
     assert done.returncode == 0
     for word in "OpenSSL", "PCRE2", "libyaml", "configured":
         assert word in done.stdout
+    try:
+        with open("/proc/sys/net/ipv4/tcp_available_ulp") as f:
+            has_kernel_tls = "tls" in f.read().split()
+    except OSError:
+        has_kernel_tls = False
+    said = re.search(r"^kTLS: (.*)$", done.stdout, re.M).group(1)
+    assert ("the kernel lists no tls" in said) == (not has_kernel_tls)
 
 
 @pytest.mark.parametrize("args", [
