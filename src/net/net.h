@@ -59,6 +59,7 @@ struct net_stats {
 	uint64_t tls_failed;
 	uint64_t tls_early;         /* connections with early data */
 	uint64_t tls_early_refused; /* offered, and not read */
+	uint64_t tls_signed; /* in the thread for slow keys */
 	uint64_t bytes_in, bytes_out;
 	uint64_t pages_leased; /* gauge */
 	uint64_t closed[CLOSE_COUNT];
@@ -78,6 +79,7 @@ struct net {
 	/* Accepted connections whose handshake can take a step; see conn.c. */
 	struct list shaking;
 	struct task shake;
+	struct tls_signer *signer; /* NULL: no key was slow so far */
 	void *free_pages;
 	unsigned n_free_pages;
 	int dial_below; /* descriptors from here on are for accepting; 0: none */

@@ -16,6 +16,7 @@ tls_bundle_free(struct tls_bundle *b)
 	X509_free(b->leaf);
 	sk_X509_pop_free(b->chain, X509_free);
 	EVP_PKEY_free(b->key);
+	EVP_PKEY_free(b->twin);
 	*b = (struct tls_bundle){.leaf = NULL};
 }
 

@@ -85,7 +85,11 @@ static const struct conf_field tls_pair_fields[] = {
 	    "provider keeps. Only the master reads it; workers inherit it "
 	    "when they are forked. A provider whose keys do not outlive a "
 	    "fork, or that talks to a device or a daemon, has to be tried "
-	    "with `sandbox` as it will be.",
+	    "with `sandbox` as it will be: Weir's own tests do so with keys in "
+	    "files only. RSA keys above 2048 bits sign in a thread of low "
+	    "priority, as the worker would stand still meanwhile; not those "
+	    "that a provider keeps, nor where `ciphers` has some with RSA key "
+	    "exchange.",
 	    .example = "/etc/ssl/example.com.key"),
 	KEY_STR(tls_pair_conf, key_password, .flags = CONF_SECRET,
 	    .doc = TLS_KEY_PASSWORD,

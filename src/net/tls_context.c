@@ -431,12 +431,39 @@ tls_context_show(SSL *ssl, const struct tls_context *c, struct str name)
 		if (k < n_kinds || (is_for_name &&
 		    !tls_pair_covers(c->pairs[i], name)))
 			continue;
-		if (SSL_use_cert_and_key(ssl, b->leaf, b->key, b->chain, 1)
-		    != 1)
+		if (SSL_use_cert_and_key(ssl, b->leaf,
+		    b->twin != NULL && !c->decrypts ? b->twin : b->key,
+		    b->chain, 1) != 1)
 			return false;
 		kinds[n_kinds++] = kind;
 	}
 	return true;
+}
+
+bool
+tls_context_is_slow(const struct tls_context *c)
+{
+	for (size_t i = 0; i < c->n_pairs && !c->decrypts; i++)
+		if (c->pairs[i]->bundle.twin != NULL)
+			return true;
+	return false;
+}
+
+/* With RSA for key exchange (RFC 5246 section 7.4.7.1), which is not among the
+ * defaults. */
+static bool
+tls_context_can_decrypt(const SSL_CTX *ctx)
+{
+	STACK_OF(SSL_CIPHER) *ciphers = SSL_CTX_get_ciphers(ctx);
+
+	for (int i = 0; i < sk_SSL_CIPHER_num(ciphers); i++) {
+		int kx = SSL_CIPHER_get_kx_nid(sk_SSL_CIPHER_value(ciphers,
+		    i));
+
+		if (kx == NID_kx_rsa || kx == NID_kx_rsa_psk)
+			return true;
+	}
+	return false;
 }
 
 /*
@@ -490,6 +517,7 @@ tls_context_new(struct conf_load *load, const struct tls_conf *conf,
 	c->verify = tls_verify_of_context(c->ssl);
 	/* Whom a certificate names is known when the handshake is over. */
 	c->early_data = conf->early_data && c->verify == NULL;
+	c->decrypts = tls_context_can_decrypt(c->ssl);
 	tls_context_note_hosts(conf_arena(load), c, hosts, n_hosts);
 	c->groups = tls_words_join(conf_arena(load), &conf->groups);
 	if (tls_context_set_site(c, hosts, n_hosts))

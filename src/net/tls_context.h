@@ -28,6 +28,7 @@ struct tls_context {
 	                                  * asked */
 	bool is_verifying;         /* client only */
 	bool early_data; /* of a front: some site behind it reads it */
+	bool decrypts;             /* some cipher has the key do so */
 };
 
 /* A new SSL_CTX with what holds for all of ours, or NULL. */
@@ -43,6 +44,8 @@ const char *tls_context_why(void);
 /* Gives SSL the certificates of C for a client that asks for NAME: of each kind
  * of key the first that is for it, or if none is, the first. */
 bool tls_context_show(SSL *ssl, const struct tls_context *c, struct str name);
+/* Whether some of their keys sign in a thread. */
+bool tls_context_is_slow(const struct tls_context *c);
 
 /* ---- net/tls_pair.c ---------------------------------------------------- */
 

@@ -112,7 +112,9 @@ tls_front_on_hello(SSL *ssl, int *alert, void *arg)
 		*alert = SSL_AD_INTERNAL_ERROR;
 		return SSL_CLIENT_HELLO_ERROR;
 	}
-	return SSL_CLIENT_HELLO_SUCCESS;
+	/* The site's context has no such callback: it is not asked again. */
+	return tls_context_is_slow(to) ? SSL_CLIENT_HELLO_RETRY :
+	    SSL_CLIENT_HELLO_SUCCESS;
 }
 
 /* The name was of use, which is to be acknowledged (RFC 6066 section 3). */

@@ -3,6 +3,7 @@
  * once, doubted aloud, and asked in handshakes which names it is for.
  */
 #include "net/tls_pair.h"
+#include "net/tls_sign.h"
 
 #include "base/clock.h"
 
@@ -211,6 +212,7 @@ tls_pair_load(struct conf_load *load, struct tls_pairs *pairs,
 		goto fail;
 	}
 	tls_pair_lint_chain(pairs, pair, &b);
+	b.twin = tls_sign_twin(b.key);
 	ERR_clear_error();
 	pair->bundle = b;
 	return true;

@@ -12,6 +12,7 @@ struct tls_bundle {
 	X509 *leaf;
 	STACK_OF(X509) *chain;
 	EVP_PKEY *key;
+	EVP_PKEY *twin; /* signs in a thread (tls_sign.c); NULL: KEY is fast */
 };
 
 /* What a file was when it was looked at; all zero: not there. */

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/parcel.h"
+#include "net/tls_sign.h"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -163,6 +164,7 @@ tls_renewal_check(const struct tls_bundle *b, const struct tls_pair *pair,
 static void
 tls_renewal_replace(struct tls_pair *pair, struct tls_bundle *b)
 {
+	b->twin = tls_sign_twin(b->key);
 	tls_bundle_free(&pair->bundle);
 	pair->bundle = *b;
 }
@@ -340,6 +342,7 @@ tls_renewal_forget_keys(struct tls_pairs *pairs)
 		if (tls_key_is_stored(pair->key))
 			continue;
 		EVP_PKEY_free(pair->bundle.key);
-		pair->bundle.key = NULL;
+		EVP_PKEY_free(pair->bundle.twin);
+		pair->bundle.key = pair->bundle.twin = NULL;
 	}
 }

@@ -12,6 +12,7 @@
 #include "net/conn_socket.h"
 #include "net/tls_context.h"
 #include "net/tls_early.h"
+#include "net/tls_sign.h"
 
 #include <arpa/inet.h>
 #include <openssl/bio.h>
@@ -54,6 +55,7 @@ struct tls_stream {
 	bool has_early : 1; /* there is a struct tls_early */
 	struct conn *conn;
 	SSL *ssl;
+	struct tls_sign *sign; /* NULL: no slow key is to be waited for */
 	/* AT..END of the scratch page: ciphertext that was read, or (from 0)
 	 * records to be sent. Valid within a call only. */
 	uint32_t at, fill;
@@ -161,7 +163,8 @@ tls_stream_explain(struct tls_stream *s, int rc)
 {
 	int error = SSL_get_error(s->ssl, rc);
 
-	if (error == SSL_ERROR_WANT_READ)
+	if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_ASYNC ||
+	    error == SSL_ERROR_WANT_CLIENT_HELLO_CB)
 		return TLS_AGAIN;
 	if (s->has_failed)
 		tls_stream_fail(s, TLS_BROKEN, conn_failure(s->conn), "");
@@ -492,6 +495,8 @@ tls_stream_new(struct conn *c, struct tls_context *ctx, const char *name,
 		goto fail;
 	if (ctx->early_data && !tls_stream_expect_early(s))
 		goto fail;
+	if (tls_context_is_slow(ctx))
+		s->sign = tls_sign_new(c, s->ssl);
 	if (is_server)
 		SSL_set_accept_state(s->ssl);
 	else
@@ -517,7 +522,10 @@ tls_stream_end(struct tls_stream *s)
 	if (s->ssl != NULL)
 		SSL_set_shutdown(s->ssl, SSL_SENT_SHUTDOWN);
 	tls_stream_end_early(s);
-	SSL_free(s->ssl);
+	if (s->sign != NULL)
+		tls_sign_abandon(s->sign);
+	else
+		SSL_free(s->ssl);
 	leftover_free(s->conn->net, &s->in);
 	leftover_free(s->conn->net, &s->out);
 	mem_free(s->name);
@@ -594,6 +602,42 @@ tls_stream_settle(struct tls_stream *s, enum tls_step step)
 	return TLS_BROKEN;
 }
 
+static int
+tls_stream_step(struct tls_stream *s)
+{
+	int rc;
+
+	if (s->sign != NULL)
+		tls_sign_enter(s->sign);
+	rc = s->has_early ? tls_early_handshake(tls_stream_early(s), s->ssl) :
+	    SSL_do_handshake(s->ssl);
+	if (s->sign != NULL)
+		tls_sign_leave(s->sign);
+	return rc;
+}
+
+/*
+ * OpenSSL comes back with the ClientHello, before it does anything with it,
+ * when the key of that site is slow (tls_front.c): only then there is need of
+ * a fibre, in whose 32 KiB of stack sites are better not looked for.
+ */
+static int
+tls_stream_shake(struct tls_stream *s)
+{
+	int rc = tls_stream_step(s);
+
+	if (rc != 1 && s->sign == NULL && SSL_want_client_hello_cb(s->ssl)) {
+		s->sign = tls_sign_new(s->conn, s->ssl);
+		if (s->sign == NULL || tls_sign_may_step(s->sign))
+			rc = tls_stream_step(s);
+	}
+	if (s->sign != NULL && (rc == 1 || tls_sign_is_over(s->sign))) {
+		tls_sign_end(s->sign);
+		s->sign = NULL;
+	}
+	return rc;
+}
+
 enum tls_step
 tls_stream_handshake(struct tls_stream *s)
 {
@@ -603,10 +647,11 @@ tls_stream_handshake(struct tls_stream *s)
 	OBJ_CHECK(s, TLS_STREAM_MAGIC);
 	if (s->end != TLS_DONE)
 		return (enum tls_step)s->end;
+	if (s->sign != NULL && !tls_sign_may_step(s->sign))
+		return TLS_AGAIN;
 	tls_stream_enter(s);
 	s->room = 0;
-	rc = s->has_early ? tls_early_handshake(tls_stream_early(s), s->ssl) :
-	    SSL_do_handshake(s->ssl);
+	rc = tls_stream_shake(s);
 	if (rc != 1)
 		step = tls_stream_explain(s, rc);
 	else if (s->is_server && SSL_get_early_data_status(s->ssl) ==

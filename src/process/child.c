@@ -9,6 +9,7 @@
 #include "base/panic.h"
 #include "event/signals.h"
 #include "http/log_file.h"
+#include "net/tls_sign.h"
 #include "process/capacity.h"
 #include "process/cert_watch.h"
 #include "process/channel.h"
@@ -290,6 +291,7 @@ child_run(const struct child_setup *setup, const char *role,
 	memory_guard_end(&c.memory);
 	server_end(c.server);
 	loop_tick(c.loop, 0); /* the closing stage of what was cut */
+	tls_sign_stop(c.net);
 	if (c.stapler != NULL)
 		stapler_stop(c.stapler);
 	pool_end(c.pool);

@@ -121,6 +121,7 @@ static const struct call filter_calls[] = {
 	ANY(clone3),
 	ANY(set_robust_list), ANY(set_tid_address), ANY(gettid), ANY(exit),
 	ANY(sched_yield), ANY(sched_getaffinity), ANY(getcpu),
+	IF_IS(setpriority, 1, 0),
 
 	/* signals, to ourselves only */
 	ANY(rt_sigaction), ANY(rt_sigprocmask), ANY(rt_sigreturn),
