@@ -2,6 +2,8 @@
 scout, checked, and shown by every worker; and nothing that a responder does
 harms a handshake."""
 
+import os
+import random
 import re
 import signal
 import socket
@@ -11,6 +13,7 @@ import time
 
 import pytest
 
+import conftest
 from conftest import SLOW, wait_until
 from test_tls import run
 
@@ -332,3 +335,85 @@ def test_a_responder_that_hangs_holds_up_nobody(weir, responder):
     begun = time.monotonic()
     w.stop(signal.SIGTERM)
     assert time.monotonic() - begun < 2 * SLOW
+
+
+# -- names
+
+class Resolver:
+    """Answers every question for an A with 127.0.0.1, and no other."""
+
+    def __init__(self):
+        self.asked = []
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        r = random.SystemRandom()
+        self.address = "127.%d.%d.%d" % tuple(r.randrange(1, 255)
+                                              for _ in range(3))
+        self.socket.bind((self.address, 53))
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                question, peer = self.socket.recvfrom(512)
+            except OSError:
+                return
+            end = question.index(b"\0", 12) + 5
+            name, kind = question[12:end - 4], question[end - 4:end - 2]
+            self.asked.append(name)
+            answer = b""
+            if kind == b"\0\1":
+                answer = (b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4" +
+                          socket.inet_aton("127.0.0.1"))
+            self.socket.sendto(
+                question[:2] + b"\x81\x80\0\1" +
+                (b"\0\1" if answer else b"\0\0") + bytes(4) +
+                question[12:end] + answer, peer)
+
+
+@pytest.fixture
+def other_etc(tmp_path, monkeypatch):
+    """Weir finds other files in /etc: NAME -> content."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount other files over those of /etc")
+
+    def make(files):
+        mounts = ""
+        for name, text in files.items():
+            (tmp_path / name).write_text(text)
+            mounts += "mount --bind %s /etc/%s\n" % (tmp_path / name, name)
+        script = tmp_path / "weir-with-other-etc"
+        script.write_text("#!/bin/sh\nset -e\n%sexec %s \"$@\"\n" %
+                          (mounts, conftest.WEIR))
+        script.chmod(0o755)
+        outer = tmp_path / "weir"
+        outer.write_text("#!/bin/sh\nexec unshare -m %s \"$@\"\n" % script)
+        outer.chmod(0o755)
+        monkeypatch.setattr(conftest, "WEIR", str(outer))
+
+    return make
+
+
+def is_stapled_from(w, responder, host):
+    responder.issue(7, url="http://%s:%d/ocsp" % (host, responder.port))
+    w.start()
+    wait_until(lambda: staple(w) == ("good", 7))
+    assert b"Host: %s:%d\r\n" % (host.encode(), responder.port) in \
+        responder.heads[0]
+    assert metric(w, "failed_total") == 0
+
+
+def test_a_responder_is_named_by_etc_hosts(weir, responder, other_etc):
+    other_etc({"hosts": "127.0.0.1 ocsp.example\n"})
+    is_stapled_from(prepare(weir, responder), responder, "ocsp.example")
+
+
+def test_a_responder_is_named_by_the_resolver(weir, responder, other_etc):
+    resolver = Resolver()
+    other_etc({"resolv.conf": "nameserver %s\n" % resolver.address})
+    is_stapled_from(prepare(weir, responder), responder, "ocsp.test")
+    assert b"\4ocsp\4test\0" in resolver.asked
+    resolver.socket.close()
+
+
+def test_localhost_is_a_name_too(weir, responder):
+    is_stapled_from(prepare(weir, responder), responder, "localhost")
