@@ -219,6 +219,11 @@ tls_bundle_check(const struct tls_bundle *b, const struct tls_pair *pair,
     SSL_CTX *scratch, struct tls_fault *f)
 {
 	ERR_clear_error();
+	/* Whoever opens a context for the site says why. */
+	if (scratch == NULL)
+		return tls_bundle_fault(f, pair->certificate_pos, "tls",
+		    "%s cannot be checked: OpenSSL cannot be set up",
+		    pair->certificate);
 	if (X509_check_private_key(b->leaf, b->key) != 1) {
 		ERR_clear_error();
 		return tls_bundle_fault(f, pair->key_pos, "wrong-key",

@@ -17,11 +17,13 @@
 /*
  * Key exchange, best first. The finite-field groups are left out: a client
  * that asks for the large ones makes the server work hard for very little.
- * Libraries that do not know the first line's hybrid take the second.
+ * Libraries that do not know the first line's hybrid take the second; with a
+ * provider for keys that brings its own idea of curves there is only the third.
  */
 static const char *const tls_groups[] = {
 	"X25519MLKEM768:X25519:P-256:P-384",
 	"X25519:P-256:P-384",
+	"X25519",
 };
 
 const char *

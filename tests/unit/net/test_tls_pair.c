@@ -246,6 +246,20 @@ a_key_may_be_in_a_store(void **state)
 	arena_end(a);
 }
 
+/* As with an openssl.cnf that leaves nothing of TLS. */
+static void
+without_a_context_a_pair_is_refused(void **state)
+{
+	struct tls_bundle b = {.leaf = NULL};
+	const struct tls_pair pair = {.certificate = "a.pem"};
+	struct tls_fault f;
+
+	(void)state;
+	assert_false(tls_bundle_check(&b, &pair, NULL, &f));
+	assert_string_equal(f.e.text, "a.pem cannot be checked: OpenSSL "
+	    "cannot be set up");
+}
+
 /* ---- chains ------------------------------------------------------------ */
 
 static void
@@ -490,6 +504,7 @@ main(void)
 		cmocka_unit_test(pkcs12_holds_everything),
 		cmocka_unit_test(pkcs12_may_be_cut_anywhere),
 		cmocka_unit_test(a_key_may_be_in_a_store),
+		cmocka_unit_test(without_a_context_a_pair_is_refused),
 		cmocka_unit_test(a_chain_is_put_in_order),
 		cmocka_unit_test(a_chain_that_ends_too_early_is_noticed),
 		cmocka_unit_test(doubts_about_a_chain_are_said),
