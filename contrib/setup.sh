@@ -48,6 +48,9 @@ check  chromium            command:chromium   a browser
 check  strace              command:strace     counts system calls
 check  iproute2            command:ss         shows sockets
 check  procps              command:ps         shows processes
+check  swtpm               command:swtpm      plays a TPM
+check  tpm2-openssl        -                  OpenSSL's provider for keys in a TPM
+check  tpm2-tools          command:tpm2_createprimary  makes keys in it
 check  groff-base          command:groff      renders the manual
 check  git                 command:git        the source as it was committed
 bench  nginx-light         command:nginx      to compare with

@@ -82,11 +82,13 @@ static const struct conf_field tls_pair_fields[] = {
 	KEY_STR(tls_pair_conf, key,
 	    .doc = "A PEM file with its private key; left out, it is in the "
 	    "file of the certificate. Or store:URI, for a key that an OpenSSL "
-	    "provider keeps. Only the master reads it; workers inherit it "
-	    "when they are forked. A provider whose keys do not outlive a "
-	    "fork, or that talks to a device or a daemon, has to be tried "
-	    "with `sandbox` as it will be: Weir's own tests do so with keys in "
-	    "files only. RSA keys above 2048 bits sign in a thread of low "
+	    "provider keeps, as openssl.cnf(5) names it. Only the master reads "
+	    "it; workers inherit it when they are forked. A provider whose "
+	    "keys do not outlive a fork, or that talks to a device or a "
+	    "daemon, has to be tried with `sandbox` as it will be, and a "
+	    "worker stands still while it signs: Weir's own tests do so with a "
+	    "TPM (tpm2-openssl), not with PKCS#11, for which Debian 12 has no "
+	    "provider. RSA keys above 2048 bits sign in a thread of low "
 	    "priority, as the worker would stand still meanwhile; not those "
 	    "that a provider keeps, nor where `ciphers` has some with RSA key "
 	    "exchange.",
