@@ -10,24 +10,30 @@ import threading
 import pytest
 
 from conftest import SLOW, wait_until
+from early_client import ACCEPTED, REJECTED
 from pki import EC, Authority
+from test_early_data import request, returns, ticket
 
 SITE = """
     admin: 127.0.0.1:{port1}
-    tls: {watch: 200ms}
+    tls: {watch: 200ms, early_data: {early}}
     sites:
       - hosts: [a.example]
         default: on
         listen: {http: {port2}, https: {port}}
         tls: {certificates: [{certificate: a.pem, key: a.key}]}
-        routes: [{respond: {body: "here"}}]
+        routes: [{respond: {body: "early=here"}}]
 """
 SLOW_KEY = ("rsa:3072",)
 
 
 @pytest.fixture
 def slow(weir):
-    w = weir(SITE, start=False)
+    return start(weir)
+
+
+def start(weir, early="off"):
+    w = weir(SITE.replace("{early}", early), start=False)
     w.authority = Authority(w.dir, "ca")
     renew(w, SLOW_KEY)
     return w.start()
@@ -117,6 +123,23 @@ def test_it_signs_after_a_hello_retry_request(slow):
     assert signatures(slow) == 1
 
 
+def test_early_data_needs_no_signature_unless_it_is_refused(weir):
+    w = start(weir, early="on")
+    c = returns(w, request(), session=ticket(w))
+    assert c.hear(b"here").endswith(b"here")
+    assert c.early_status == ACCEPTED
+    c.close()
+    assert signatures(w) == 1
+    session = ticket(w)
+    renew(w, SLOW_KEY)  # which makes it another site for tickets
+    w.reload()
+    c = returns(w, request(), session=session)
+    c.finish()
+    assert c.early_status == REJECTED
+    c.close()
+    assert signatures(w) > 2
+
+
 def test_the_thread_gives_way(slow):
     ask(slow)
     nice = subprocess.run(["ps", "-L", "-o", "ni=", "-p", ",".join(
@@ -127,7 +150,7 @@ def test_the_thread_gives_way(slow):
 def test_a_crowd_is_served_and_so_is_everybody_else(slow):
     crowd = Crowd(slow, 60)
     for _ in range(20):
-        assert slow.get(port="port2").text == "here"
+        assert slow.get(port="port2").text == "early=here"
     assert crowd.join() == []
     assert signatures(slow) == 60
 
