@@ -78,7 +78,7 @@ void
 h2_settle_window(struct h2 *h)
 {
 	struct h2_more *m = h->more;
-	size_t max = (size_t)h2_conf(h)->http2->max_window;
+	size_t max = (size_t)h2_memory_window(h);
 	size_t keep = m->held > max ? m->held - max : 0;
 
 	/* One body that nobody takes must not hold up the others: only beyond
@@ -134,6 +134,7 @@ h2_linger(struct h2 *h)
 
 	h->phase = H2_LINGER;
 	h2_end_streams(h, why);
+	h2_memory_note(h);
 	conn_shutdown(&h->conn);
 	conn_set_deadline(&h->conn, h2_conf(h)->lingering_timeout);
 }
@@ -323,6 +324,8 @@ h2_work(struct h2 *h)
 		if (list_is_empty(&h->todo))
 			break;
 	}
+	if (ok && !h2_memory_judge(h))
+		ok = h2_send(h); /* GOAWAY */
 	h->is_working = false;
 	if (!ok) {
 		conn_close(&h->conn, CLOSE_RESET);
@@ -466,6 +469,7 @@ h2_on_timeout(struct conn *c)
 		h2_work(h);
 	} else if (left > 0) {
 		h2_store_fold(&h->more->store);
+		h2_memory_note(h);
 		conn_set_deadline(c, left);
 	} else {
 		h2_close(h, h->goodbye != GOODBYE_NONE ? CLOSE_DONE :

@@ -56,6 +56,7 @@ h2_body_drop(struct h2_stream *s)
 	s->body.closed = true;
 	s->body.waiting = false;
 	leftover_free(s->h2->conn.net, &s->body.in);
+	h2_memory_weigh(s);
 	h2_body_release(s, n);
 }
 
@@ -116,6 +117,7 @@ h2_body_receive(struct h2_stream *s, const void *p, size_t n)
 	body_rate_earn(&b->rate, request_conf(s->txn), n);
 	leftover_put(h->conn.net, &b->in, p, n);
 	h->more->held += n;
+	h2_memory_weigh(s);
 	h2_settle_window(h);
 	h2_body_wake(s);
 }
@@ -170,6 +172,7 @@ h2_body_take(struct flow *f, size_t n)
 	if (n == 0)
 		return;
 	leftover_take(s->h2->conn.net, &s->body.in, n);
+	h2_memory_weigh(s);
 	if (f->length > 0)
 		f->length -= (int64_t)n;
 	if (!s->gone)

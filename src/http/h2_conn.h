@@ -57,6 +57,7 @@ struct h2_stream {
 	struct h2_head head;
 	struct head *trailers; /* of the request; NULL: none yet */
 	struct h2_body body;
+	size_t weight; /* as counted in more.weight */
 	struct timer timer; /* for the body or for the client to read */
 	int64_t left;       /* of the response body; -1: unknown */
 	struct span span;
@@ -67,6 +68,7 @@ struct h2_more {
 	struct list streams;
 	struct h2_score score;
 	struct h2_store store; /* what nghttp2 holds */
+	size_t weight;    /* what all streams hold */
 	size_t held;      /* bytes of bodies that nobody took yet */
 	size_t owed;      /* of the connection's window, not yet given back */
 	uint64_t head_since; /* clock_ms: a head is incomplete; 0: none */
@@ -161,6 +163,19 @@ void h2_body_end(struct h2_stream *s);
 void h2_body_upgrade(struct h2_stream *s);
 void h2_body_fail(struct h2_stream *s);
 void h2_body_drop(struct h2_stream *s);
+
+/* ---- h2_memory.c ------------------------------------------------------- */
+/* What S holds has changed; and before it ends. */
+void h2_memory_weigh(struct h2_stream *s);
+void h2_memory_forget(struct h2_stream *s);
+/* For another stream. */
+bool h2_memory_has_room(const struct h2 *h);
+/* The widest window that it may have. */
+uint64_t h2_memory_window(const struct h2 *h);
+/* It holds less than it did. */
+void h2_memory_note(struct h2 *h);
+/* False: it holds too much, and is being terminated. */
+bool h2_memory_judge(struct h2 *h);
 
 /* ---- h2_window.c ------------------------------------------------------- */
 /* N bytes of a body came. */

@@ -35,6 +35,14 @@ h2_session_on_begin_headers(nghttp2_session *session,
 	if (frame->headers.cat != NGHTTP2_HCAT_REQUEST)
 		return 0;
 	h->more->head_since = clock_ms();
+	/* It was not looked at, and may be tried again (RFC 9113 section 8.7).
+	 */
+	if (!h2_memory_has_room(h)) {
+		client_note_refusal(&h->client, REFUSAL_CONNECTION_MEMORY);
+		nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE,
+		    frame->hd.stream_id, NGHTTP2_REFUSED_STREAM);
+		return 0;
+	}
 	s = h2_stream_new(h, frame->hd.stream_id);
 	if (nghttp2_session_set_stream_user_data(session,
 	        frame->hd.stream_id, s) != 0)
@@ -121,6 +129,7 @@ h2_session_end_headers(struct h2 *h, const nghttp2_frame *frame)
 		return;
 	if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
 		s->head_done = true;
+		h2_memory_weigh(s);
 		if (ends)
 			h2_body_end(s);
 		h2_do(s);

@@ -36,6 +36,7 @@ h2_stream_new(struct h2 *h, int32_t id)
 	h2_head_init(&s->head, &t->req.head, t->arena, h2_conf(h));
 	/* Until its head is whole it has none; nobody asks. */
 	s->body.flow.length = 0;
+	h2_memory_weigh(s);
 	return s;
 }
 
@@ -59,6 +60,7 @@ h2_stream_end(struct h2_stream *s, enum close_reason why)
 	txn_finish(t, why);
 	if (!s->body.closed)
 		h2_body_drop(s);
+	h2_memory_forget(s);
 	txn_end(t);
 }
 
@@ -185,13 +187,9 @@ h2_stream_begin(struct h2_stream *s)
 
 /* ---- the driver -------------------------------------------------------- */
 
-void
-h2_stream_turn(struct h2_stream *s)
+static void
+h2_stream_step(struct h2_stream *s)
 {
-	if (s->gone) {
-		h2_stream_bury(s);
-		return;
-	}
 	if (s->reset)
 		return;
 	if (s->head_done && !s->begun)
@@ -206,6 +204,17 @@ h2_stream_turn(struct h2_stream *s)
 		h2_stream_await_reader(s);
 		nghttp2_session_resume_data(s->h2->session, s->id);
 	}
+}
+
+void
+h2_stream_turn(struct h2_stream *s)
+{
+	if (s->gone) {
+		h2_stream_bury(s);
+		return;
+	}
+	h2_stream_step(s);
+	h2_memory_weigh(s);
 }
 
 /* ---- time -------------------------------------------------------------- */

@@ -42,7 +42,7 @@ h2_window_measure(struct h2 *h, int32_t id, size_t n)
 		nghttp2_session_set_local_window_size(h->session,
 		    NGHTTP2_FLAG_NONE, id, m->window);
 	if (m->is_probing || clock_ms() - m->probe_at < PROBE_EVERY ||
-	    (uint64_t)m->window >= h2_conf(h)->http2->max_window)
+	    (uint64_t)m->window >= h2_memory_window(h))
 		return;
 	m->is_probing = true;
 	m->probe_bytes = n;
@@ -54,7 +54,7 @@ void
 h2_window_pong(struct h2 *h)
 {
 	struct h2_more *m = h->more;
-	uint64_t max = h2_conf(h)->http2->max_window;
+	uint64_t max = h2_memory_window(h);
 	uint64_t window = (uint64_t)m->window * 2;
 
 	if (!m->is_probing)

@@ -102,19 +102,20 @@ static const struct conf_field http_fields[] = {
 	    .doc = "How much memory all connections of a client to a worker "
 	    "may hold, 14 KiB for each with TLS included; 0: any. Beyond that "
 	    "a new one is answered 503 or, over TLS, closed, and so is one "
-	    "that grows, or cut where it has a request. Of HTTP/2 it counts "
-	    "what each connection costs, but not what it holds on top. Who a "
+	    "that grows, or cut where it has a request. Who a "
 	    "client is, and what workers count, is as for "
 	    "max_connections_per_client."),
-	KEY_SIZE(http_conf, max_memory_per_connection, .dflt = "1m",
+	KEY_SIZE(http_conf, max_memory_per_connection, .dflt = "4m",
 	    .max = "1g",
 	    .doc = "How much memory a connection may hold between two steps: "
 	    "what it sent or is to be sent and cannot go on yet, and all that "
 	    "belongs to its request; 0: any. What waits at an upstream and "
 	    "TLS are not counted. Beyond that it is cut or, where the head of "
-	    "a request is not complete, answered 503. Of HTTP/1: what one of "
-	    "HTTP/2 holds is bounded by max_streams, max_header_size and "
-	    "max_window."),
+	    "a request is not complete, answered 503. One of HTTP/2 holds that "
+	    "for all its requests, and 30 KiB to begin with; when it holds "
+	    "three quarters, further requests are refused so that the client "
+	    "tries them again, and its windows never become larger than a "
+	    "quarter."),
 	/* Whatever we make of %2F, some backend makes the other thing of it,
 	 * and then rules for paths hold for one of the two readings only. */
 	KEY_CHOICE(http_conf, encoded_slash, encoded_slashes,
