@@ -8,6 +8,7 @@
 #include "base/arena.h"
 
 #include "base/panic.h"
+#include "base/piece.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -310,6 +311,7 @@ void
 mem_trim(void)
 {
 	arena_trim();
+	piece_trim();
 #ifdef __GLIBC__
 	malloc_trim(0);
 #endif

@@ -156,6 +156,22 @@ h2_head_length(const struct head *head)
 	return (int64_t)n;
 }
 
+/* As HTTP/1 would have it. */
+static struct str
+h2_head_line(struct arena *a, struct str method, struct str target)
+{
+	struct str version = STR(" HTTP/2.0");
+	char *line = arena_alloc(a, method.n + 1 + target.n + version.n + 1);
+	struct buf b = buf_fixed(line, method.n + 1 + target.n + version.n);
+
+	buf_str(&b, method);
+	buf_chr(&b, ' ');
+	buf_str(&b, target);
+	buf_str(&b, version);
+	line[b.n] = '\0';
+	return buf_view(&b);
+}
+
 enum refusal
 h2_head_finish(struct h2_head *x, struct txn *t, struct str *target)
 {
@@ -170,8 +186,7 @@ h2_head_finish(struct h2_head *x, struct txn *t, struct str *target)
 	t->req.method_name = x->method;
 	t->req.method = method_lookup(x->method);
 	*target = x->path.p != NULL ? x->path : x->authority;
-	t->req.line = arena_strf(t->arena, "%.*s %.*s HTTP/2.0",
-	    STR_ARG(x->method), STR_ARG(*target));
+	t->req.line = h2_head_line(t->arena, x->method, *target);
 
 	refusal = h2_head_set_host(x, fields);
 	if (refusal != REFUSAL_NONE)

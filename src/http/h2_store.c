@@ -1,15 +1,14 @@
 /*
  * The memory of an nghttp2 session. What it is made with stays as long as it
  * does, and lies in a block that can be folded up; what comes and goes after
- * that (streams, frames, fields of the tables) is from malloc. Beyond a bound
+ * that (streams, frames, fields of the tables) is pieces. Beyond a bound
  * nothing more is given: nghttp2 gives up then, and so does the connection.
  */
 #include "http/h2_store.h"
 
-#include "base/arena.h"
 #include "base/panic.h"
+#include "base/piece.h"
 
-#include <malloc.h>
 #include <string.h>
 
 /* Before each thing of the block: how large it is. Keeps what follows aligned
@@ -47,7 +46,7 @@ h2_store_size(const struct h2_store *s, const void *p)
 	size_t n;
 
 	if (!h2_store_is_in_block(s, p))
-		return malloc_usable_size((void *)(uintptr_t)p);
+		return piece_size(p);
 	memcpy(&n, (const char *)p - LABEL, sizeof n);
 	return n;
 }
@@ -68,8 +67,8 @@ h2_store_on_free(void *p, void *arg)
 	/* The block is given back as a whole. */
 	if (p == NULL || h2_store_is_in_block(s, p))
 		return;
-	s->heap -= malloc_usable_size(p);
-	mem_free(p);
+	s->heap -= piece_size(p);
+	piece_free(p);
 }
 
 static void *
@@ -84,8 +83,8 @@ h2_store_on_calloc(size_t n, size_t size, void *arg)
 	p = h2_store_cut(s, n * size);
 	if (p != NULL)
 		return p;
-	p = mem_zalloc(n * size);
-	s->heap += malloc_usable_size(p);
+	p = piece_zalloc(n * size);
+	s->heap += piece_size(p);
 	return p;
 }
 
@@ -100,8 +99,8 @@ h2_store_on_malloc(size_t n, void *arg)
 	p = h2_store_cut(s, n);
 	if (p != NULL)
 		return p;
-	p = mem_alloc(n);
-	s->heap += malloc_usable_size(p);
+	p = piece_alloc(n);
+	s->heap += piece_size(p);
 	return p;
 }
 
@@ -123,8 +122,8 @@ h2_store_on_realloc(void *p, size_t n, void *arg)
 	}
 	if (!h2_store_may_have(s, n))
 		return NULL;
-	q = mem_realloc(p, n);
-	s->heap += malloc_usable_size(q) - before;
+	q = piece_realloc(p, n);
+	s->heap += piece_size(q) - before;
 	return q;
 }
 

@@ -14,8 +14,8 @@
 #include <stdint.h>
 
 struct h2_store {
-	size_t heap, max; /* bytes from malloc, and how many may be */
-	char *block;      /* what the session was made with; NULL: from malloc */
+	size_t heap, max; /* bytes of pieces, and how many may be */
+	char *block;      /* what the session was made with; NULL: of pieces */
 	uint32_t used;    /* of the block */
 	bool is_making;   /* the session */
 	struct fold *fold; /* the block is folded up */

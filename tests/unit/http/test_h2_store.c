@@ -2,6 +2,8 @@
  * other: ours has its memory from the store. */
 #include "http/h2_store.c"
 
+#include "base/arena.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
