@@ -81,6 +81,16 @@ h2_body_is_too_large(struct h2_stream *s)
 	    REFUSAL_LARGE_BODY);
 }
 
+void
+h2_body_weigh(struct h2_stream *s)
+{
+	if (!h2_body_is_too_large(s))
+		return;
+	if (s->txn->reason == NULL)
+		txn_note_refusal(s->txn, REFUSAL_LARGE_BODY);
+	h2_body_fail(s);
+}
+
 /* ---- what comes -------------------------------------------------------- */
 
 static void
@@ -107,11 +117,9 @@ h2_body_receive(struct h2_stream *s, const void *p, size_t n)
 		h2_settle_window(h);
 		return;
 	}
-	if (h2_body_is_too_large(s)) {
-		if (s->txn->reason == NULL)
-			txn_note_refusal(s->txn, REFUSAL_LARGE_BODY);
+	h2_body_weigh(s);
+	if (b->failed) {
 		h2_settle_window(h);
-		h2_body_fail(s);
 		return;
 	}
 	body_rate_earn(&b->rate, request_conf(s->txn), n);

@@ -158,6 +158,8 @@ void h2_stream_await_body(struct h2_stream *s);
 
 /* ---- h2_body.c --------------------------------------------------------- */
 void h2_body_init(struct h2_stream *s);
+/* Fails it if more of it has come than may. */
+void h2_body_weigh(struct h2_stream *s);
 void h2_body_receive(struct h2_stream *s, const void *p, size_t n);
 void h2_body_end(struct h2_stream *s);
 void h2_body_upgrade(struct h2_stream *s);

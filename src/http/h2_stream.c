@@ -180,6 +180,10 @@ h2_stream_begin(struct h2_stream *s)
 		h2_stream_refuse(s, why);
 	} else {
 		request_report_head(t, h2_conf(s->h2), s->head.size);
+		/* Of what came with the head nobody has seen the limit; where
+		 * the length is known it is seen to with the route. */
+		if (t->req.body->length < 0)
+			h2_body_weigh(s);
 		txn_begin(t);
 	}
 	server->current = NULL;
