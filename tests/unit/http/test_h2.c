@@ -98,8 +98,10 @@ after_so_many_requests_it_says_goodbye(void **state)
 	ask("GET", "/now");
 	expect_frames(w, HELLO2("3") "goaway 2147483647 0;");
 	pass(w, 1000);
-	expect_frames(w, "goaway 3 0;");
+	/* nghttp2 with nothing to wait for does not listen any more. */
 	expect_closed(w);
+	assert_memory_equal(w->in.p + w->in.n - 17,
+	    "\0\0\10\7\0\0\0\0\0" "\0\0\0\3" "\0\0\0\0", 17);
 	peer_close(w);
 }
 
