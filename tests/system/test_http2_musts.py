@@ -797,6 +797,25 @@ def test_4_3_a_head_that_is_refused_still_fills_the_table(c):
     assert c.response(5)[0][":status"] == "200"
 
 
+def test_9218_the_more_urgent_goes_first(w):
+    c = connect(w, window=1 << 20)
+    c.send(settings(window=0))
+    c.expect(SETTINGS)
+    for stream, urgency in ((1, 5), (3, 1), (5, 3)):
+        c.request(stream, path="/file",
+                  fields=[("priority", "u=%d" % urgency)])
+        c.expect(HEADERS, stream)
+    c.send(frame(PRIORITY_UPDATE, 0, 0, u32(5) + b"u=0"))
+    c.send(frame(WINDOW_UPDATE, 0, 0, u32(1 << 20)))
+    c.send(settings(window=1 << 20))
+    order = []
+    while len(order) < 3:
+        f = c.expect(DATA)
+        if f.flags & END_STREAM:
+            order.append(f.stream)
+    assert order == [5, 3, 1]
+
+
 # ---- at random
 
 
