@@ -168,7 +168,8 @@ heard_frames(struct world *w)
 
 	exchange_frames(w);
 	assert_true(peer.heard.n < sizeof text);
-	memcpy(text, peer.heard.p, peer.heard.n);
+	if (peer.heard.n > 0)
+		memcpy(text, peer.heard.p, peer.heard.n);
 	text[peer.heard.n] = '\0';
 	peer.heard.n = 0;
 	return text;
