@@ -16,8 +16,8 @@
 #define PLAIN_COST 512
 #define TLS_COST (14 << 10)
 
-/* Reads that are thrown away in a row before others get their turn: 1 MiB. */
-#define DISCARDS 16
+/* Reads that are thrown away in a row before others get their turn: 256 KiB. */
+#define DISCARDS 4
 
 /* Lines of the error log a second for each reason. */
 #define REFUSAL_LINES 10

@@ -15,8 +15,8 @@
 
 #include <nghttp2/nghttp2.h>
 
-/* Reads in a row before others get their turn: 1 MiB. */
-#define READS 16
+/* Reads in a row before others get their turn: 256 KiB. */
+#define READS 4
 /* Rounds of streams and sending, likewise. */
 #define ROUNDS 8
 /* Frames that wait to be sent: with more, nothing more is read. */
@@ -102,13 +102,11 @@ h2_terminate(struct h2 *h, uint32_t error_code, enum close_reason why)
 }
 
 void
-h2_blame(struct h2 *h, enum h2_abuse a)
+h2_condemn(struct h2 *h, enum h2_abuse a)
 {
 	static struct log_limit limits[H2_ABUSE_COUNT];
 
-	h->client.server->stats->h2_events[a]++;
-	if (h2_score_add(&h->more->score, h2_conf(h)->http2, a) ||
-	    h->why != CLOSE_DONE)
+	if (h->why != CLOSE_DONE)
 		return;
 	limits[a].burst = 10;
 	log_limited(&limits[a], LOG_INFO,
@@ -116,6 +114,14 @@ h2_blame(struct h2 *h, enum h2_abuse a)
 	    h2_abuse_word(a));
 	h->client.server->stats->h2_abuses[a]++;
 	h2_terminate(h, NGHTTP2_ENHANCE_YOUR_CALM, CLOSE_ABUSE);
+}
+
+void
+h2_blame(struct h2 *h, enum h2_abuse a)
+{
+	h->client.server->stats->h2_events[a]++;
+	if (!h2_score_add(&h->more->score, h2_conf(h)->http2, a))
+		h2_condemn(h, a);
 }
 
 static void
@@ -365,8 +371,7 @@ static void
 h2_fail(struct h2 *h, ssize_t error)
 {
 	if (error == NGHTTP2_ERR_FLOODED) {
-		h->client.server->stats->h2_abuses[H2_ABUSE_FLOOD]++;
-		h2_terminate(h, NGHTTP2_ENHANCE_YOUR_CALM, CLOSE_ABUSE);
+		h2_condemn(h, H2_ABUSE_FLOOD);
 	} else if (error == NGHTTP2_ERR_NOMEM) {
 		h2_terminate(h, NGHTTP2_INTERNAL_ERROR, CLOSE_OVERLOAD);
 	} else {
@@ -390,12 +395,20 @@ h2_receive(struct h2 *h, const char *p, size_t n)
 	return false;
 }
 
-/* A client that makes us answer and does not read is not listened to. */
+/* Whether it makes us answer much: that is sent before more is read. */
+static bool
+h2_is_pressed(const struct h2 *h)
+{
+	return nghttp2_session_get_outbound_queue_size(h->session) > QUEUE_MAX;
+}
+
+/* A client that makes us answer and does not read is not listened to. Nor is
+ * one whose connection ends. */
 static bool
 h2_is_choked(const struct h2 *h)
 {
-	return leftover_len(&h->out) > 0 &&
-	    nghttp2_session_get_outbound_queue_size(h->session) > QUEUE_MAX;
+	return h->why != CLOSE_DONE ||
+	    (leftover_len(&h->out) > 0 && h2_is_pressed(h));
 }
 
 /* False: the connection is over. */
@@ -406,7 +419,7 @@ h2_read(struct h2 *h)
 	size_t n;
 
 	for (int i = 0; h->conn.can_read && !h2_is_choked(h); i++) {
-		if (i == READS) {
+		if (i == READS || h2_is_pressed(h)) {
 			loop_next(net->loop, &h->work);
 			h->reads_on = true;
 			return true;

@@ -72,6 +72,7 @@ struct h2_more {
 	size_t held;      /* bytes of bodies that nobody took yet */
 	size_t owed;      /* of the connection's window, not yet given back */
 	uint64_t head_since; /* clock_ms: a head is incomplete; 0: none */
+	size_t unpacked;     /* of the last head or its trailers */
 	struct buf buf;   /* over the scratch page, while sending */
 	bool paused;      /* the page is full */
 	uint64_t said_notice; /* clock_ms of the first GOAWAY */
@@ -121,6 +122,8 @@ void h2_wake(struct h2 *h);
 void h2_do(struct h2_stream *s);
 /* Ends the connection with GOAWAY; WHY is for the log. */
 void h2_terminate(struct h2 *h, uint32_t error_code, enum close_reason why);
+/* Ends the connection for it, and says so. */
+void h2_condemn(struct h2 *h, enum h2_abuse a);
 /* Something was done that only costs; may end the connection. */
 void h2_blame(struct h2 *h, enum h2_abuse a);
 /* Whether it has a request; a request may come and go within one tick. */

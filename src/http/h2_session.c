@@ -16,6 +16,11 @@
 #define ACKS_MAX 256
 /* SETTINGS_MAX_FRAME_SIZE where nothing is said, as here. */
 #define FRAME_MAX 16384
+/* What a head or its trailers may unpack to, four times what any setting lets
+ * it be: no head but a bomb. For the sake of the table that heads share all of
+ * them is unpacked, and an index of one byte can stand for kilobytes, each of
+ * which nghttp2 looks at. */
+#define UNPACKED_MAX (4 * POLICY_MAX_HEADER_SIZE)
 
 static struct h2_stream *
 h2_session_stream(struct h2 *h, int32_t id)
@@ -23,7 +28,24 @@ h2_session_stream(struct h2 *h, int32_t id)
 	return nghttp2_session_get_stream_user_data(h->session, id);
 }
 
+/* What a callback answers: once a client has been found out, the rest of what
+ * was read with its last frame is not worth a look. */
+static int
+h2_session_go_on(const struct h2 *h)
+{
+	return h->why == CLOSE_ABUSE ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+}
+
 /* ---- heads ------------------------------------------------------------- */
+
+static int
+h2_session_unpack(struct h2 *h, size_t n)
+{
+	h->more->unpacked += n;
+	if (h->more->unpacked > UNPACKED_MAX)
+		h2_condemn(h, H2_ABUSE_LARGE_HEAD);
+	return h2_session_go_on(h);
+}
 
 static int
 h2_session_on_begin_headers(nghttp2_session *session,
@@ -32,6 +54,7 @@ h2_session_on_begin_headers(nghttp2_session *session,
 	struct h2 *h = arg;
 	struct h2_stream *s;
 
+	h->more->unpacked = 0;
 	if (frame->headers.cat != NGHTTP2_HCAT_REQUEST)
 		return 0;
 	h->more->head_since = clock_ms();
@@ -85,18 +108,17 @@ h2_session_on_header(nghttp2_session *session, const nghttp2_frame *frame,
 
 	(void)session;
 	if (s == NULL)
-		return 0;
+		return h2_session_unpack(h, name_n + value_n);
 	if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) {
 		if (s->refusal == REFUSAL_NONE)
 			h2_session_take_trailer(s, key, text, flags);
-		return 0;
+		return h2_session_unpack(h, name_n + value_n);
 	}
-	/* All of it has to be unpacked, for the table that heads share; but
-	 * nothing more is kept. */
+	/* Of one that is refused nothing more is kept. */
 	why = h2_head_take(&s->head, &s->txn->req.head, key, text, flags);
 	if (why != REFUSAL_NONE && s->refusal == REFUSAL_NONE)
 		s->refusal = (uint8_t)why;
-	return 0;
+	return h2_session_unpack(h, name_n + value_n);
 }
 
 /* nghttp2 would leave it out; but another reader might not. */
@@ -109,13 +131,11 @@ h2_session_on_invalid_header(nghttp2_session *session,
 
 	(void)session;
 	(void)name;
-	(void)name_n;
 	(void)value;
-	(void)value_n;
 	(void)flags;
 	if (s != NULL)
 		s->refusal = REFUSAL_BAD_FIELD;
-	return 0;
+	return h2_session_unpack(arg, name_n + value_n);
 }
 
 static void
@@ -219,7 +239,7 @@ h2_session_on_frame(nghttp2_session *session, const nghttp2_frame *frame,
 		h2_blame(h, H2_ABUSE_CANCEL);
 		break;
 	}
-	return 0;
+	return h2_session_go_on(h);
 }
 
 /* nghttp2 passes over what it has no use for without another word. */
@@ -233,12 +253,14 @@ h2_session_on_begin_frame(nghttp2_session *session,
 		h2_terminate(arg, NGHTTP2_FRAME_SIZE_ERROR, CLOSE_PROTOCOL);
 		return NGHTTP2_ERR_CALLBACK_FAILURE;
 	}
+	if (hd->type == NGHTTP2_CONTINUATION && hd->length == 0)
+		h2_blame(arg, H2_ABUSE_EMPTY);
 	if (hd->type != NGHTTP2_PRIORITY)
-		return 0;
+		return h2_session_go_on(arg);
 	h2_blame(arg, H2_ABUSE_PRIORITY);
 	if (hd->stream_id == 0) /* RFC 9113 section 6.3 */
 		h2_terminate(arg, NGHTTP2_PROTOCOL_ERROR, CLOSE_PROTOCOL);
-	return 0;
+	return h2_session_go_on(arg);
 }
 
 static int

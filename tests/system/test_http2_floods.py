@@ -126,15 +126,60 @@ def test_a_head_without_end_is_ended(serve):
     assert c.error() in (ENHANCE_YOUR_CALM, PROTOCOL_ERROR)
 
 
-def test_a_bomb_of_hpack_is_refused(serve):
+def bomb(c, times):
     """One entry of 4 KiB in the table, and then again and again its index."""
-    w = serve()
-    c = Frames(w.port).hello()
-    block = c.head(path="/hello", fields=[("x", "y" * 3500)])
-    c.send(frame(HEADERS, END_HEADERS | END_STREAM, 1,
-                 block + b"\xbe" * 8000))
+    return frame(HEADERS, END_HEADERS | END_STREAM, 1, c.head(
+        path="/hello", fields=[("x", "y" * 3500)]) + b"\xbe" * times)
+
+
+def test_a_head_that_unpacks_to_too_much_is_refused(serve):
+    c = Frames(serve().port).hello()
+    c.send(bomb(c, 60))
     assert c.response(1)[0][":status"] == "431"
     assert c.get(3, "/hello")[1] == b"hello"
+
+
+def test_a_bomb_of_hpack_is_not_unpacked(serve):
+    w = serve()
+    c = Frames(w.port).hello()
+    c.send(bomb(c, 12000))
+    assert c.error() == ENHANCE_YOUR_CALM
+    assert metric(w, "weir_http2_abuses_total", kind="large_head") == 1
+
+
+def test_a_bomb_in_trailers_is_not_unpacked(serve):
+    c = Frames(serve().port).hello()
+    c.send(frame(HEADERS, END_HEADERS, 1,
+                 c.head(path="/hello", method="POST")))
+    c.send(frame(HEADERS, END_HEADERS | END_STREAM, 1, c.encoder.encode(
+        [("x", "y" * 3500)]) + b"\xbe" * 12000))
+    assert c.error() == ENHANCE_YOUR_CALM
+
+
+def test_fields_that_must_not_be_are_no_way_around_it(serve):
+    """They are told elsewhere than good ones."""
+    c = Frames(serve().port).hello()
+    c.send(frame(HEADERS, END_HEADERS | END_STREAM, 1, c.head(
+        path="/hello", fields=[("x", "y" * 3500 + "\0")]) +
+        b"\xbe" * 12000))
+    assert c.error() == ENHANCE_YOUR_CALM
+
+
+def test_empty_frames_of_a_head_are_counted(serve):
+    c = Frames(serve("http2: {max_control: 100}").port).hello()
+    c.send(frame(HEADERS, END_STREAM, 1, c.head(path="/hello")),
+           frame(CONTINUATION, 0, 1) * 200)
+    # Some nghttp2 take no more than eight of whatever size.
+    assert c.error() in (ENHANCE_YOUR_CALM, PROTOCOL_ERROR)
+
+
+def test_who_is_found_out_is_not_listened_to(serve):
+    """What came with the frame that was too many is not looked at."""
+    w = serve("http2: {max_control: 100}")
+    c = Frames(w.port).hello()
+    c.send(frame(PING, 0, 0, bytes(8)) * 2000)
+    assert c.error() == ENHANCE_YOUR_CALM
+    assert metric(w, "weir_http2_events_total", kind="ping") <= 101
 
 
 def test_a_head_that_stalls_is_ended(serve):
