@@ -134,7 +134,7 @@ chunk_step_extension(struct chunk_decoder *d, char c)
  * has been acted upon long before a trailer comes. One that names it anew is
  * meant for somebody who reads differently.
  */
-static bool
+bool
 chunk_may_trail(struct str name)
 {
 	enum field_id id = field_lookup(name);

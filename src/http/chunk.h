@@ -39,6 +39,8 @@ void chunk_decoder_init(struct chunk_decoder *d);
  */
 enum chunk_status chunk_decode(struct chunk_decoder *d, const char *p,
     size_t n, size_t *used, struct str *data, struct head *trailers);
+/* Whether a trailer may have this name. */
+bool chunk_may_trail(struct str name);
 /* Whether it was bad for more extensions than there may be. */
 bool chunk_is_overextended(const struct chunk_decoder *d);
 /* N bytes at the end of the last data were not taken after all and will be

@@ -13,9 +13,6 @@
 
 #include <endian.h>
 
-/* RFC 9112 section 3 has servers answer 501 to a method longer than any they
- * know; the longest that is registered has 17 letters. */
-#define METHOD_MAX 32
 /* What a head can hold. */
 #define FIELDS_MAX 65000
 

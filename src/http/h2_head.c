@@ -187,6 +187,8 @@ h2_head_finish(struct h2_head *x, struct txn *t, struct str *target)
 	t->req.method = method_lookup(x->method);
 	*target = x->path.p != NULL ? x->path : x->authority;
 	t->req.line = h2_head_line(t->arena, x->method, *target);
+	if (x->method.n > METHOD_MAX)
+		return REFUSAL_METHOD_UNKNOWN;
 
 	refusal = h2_head_set_host(x, fields);
 	if (refusal != REFUSAL_NONE)

@@ -5,6 +5,7 @@
 #include "http/h2_conn.h"
 
 #include "base/clock.h"
+#include "http/chunk.h"
 
 #include <nghttp2/nghttp2.h>
 
@@ -87,6 +88,10 @@ h2_session_take_trailer(struct h2_stream *s, struct str name,
 		s->head.size = 0;
 	}
 	s->head.size += name.n + value.n;
+	if (!chunk_may_trail(name)) {
+		s->refusal = REFUSAL_BAD_FIELD;
+		return;
+	}
 	if (s->head.size > conf->max_header_size ||
 	    fields->n >= conf->max_headers) {
 		s->refusal = REFUSAL_LARGE_HEAD;
@@ -156,6 +161,8 @@ h2_session_end_headers(struct h2 *h, const nghttp2_frame *frame)
 		return;
 	}
 	if (s->refusal != REFUSAL_NONE) {
+		if (s->txn->reason == NULL)
+			txn_note_refusal(s->txn, (enum refusal)s->refusal);
 		h2_body_fail(s);
 		h2_stream_reset(s, NGHTTP2_PROTOCOL_ERROR, CLOSE_BAD_REQUEST);
 		return;

@@ -10,6 +10,10 @@
 	METHOD(OPTIONS, SAFE | METHOD_IDEMPOTENT) METHOD(PATCH, NONE) \
 	METHOD(TRACE, SAFE | METHOD_IDEMPOTENT) METHOD(CONNECT, NONE)
 
+/* RFC 9112 section 3 has servers answer 501 to a method longer than any they
+ * know; the longest that is registered has 17 letters. */
+#define METHOD_MAX 32
+
 enum method_flag { METHOD_NONE = 0, METHOD_SAFE = 1, METHOD_IDEMPOTENT = 2 };
 
 enum method {
