@@ -13,7 +13,7 @@ import time
 import pytest
 
 from attacks import ATTACKS
-from conftest import SLOW, Weir, wait_until
+from conftest import SANITIZED, SLOW, Weir, wait_until
 from h2_frames import Frames
 
 SECONDS = float(os.environ.get("WEIR_ATTACK_SECONDS", "0.7"))
@@ -135,7 +135,8 @@ def test_others_hardly_notice(w, kind):
     tries = 1 if IS_TORTURE else 4
     for _ in range(tries):
         p99, growth = measure(w, kind)
-        assert growth < MAX_GROWTH * SLOW
+        # The sanitizer keeps what was freed for a while.
+        assert growth < MAX_GROWTH or SANITIZED
         if p99 < MAX_P99 * SLOW:
             break
     else:
