@@ -30,6 +30,7 @@ run    libnghttp2-dev      -                  nghttp2: HTTP/2
 run    zlib1g-dev          -                  zlib: gzip
 run    libbrotli-dev       -                  brotli
 run    libzstd-dev         -                  zstd
+run    libcrypt-dev        -                  libcrypt: hashes of passwords
 check  libcmocka-dev       library:cmocka     unit tests
 check  python3             command:python3    runs the system tests
 check  python3-pytest      module:pytest      runs the system tests

@@ -70,6 +70,7 @@ print_versions(void)
 	       "libyaml %d.%d.%d\n"
 	       "HTTP/2: %s\n"
 	       "compression:%s%s%s%s\n"
+	       "passwords: %s\n"
 	       "kTLS: %s\n",
 	    WEIR_VERSION, COMPILER, __VERSION__, WEIR_CONFIGURE,
 	    WEIR_CONFIG_FILE, OpenSSL_version(OPENSSL_VERSION), pcre, major,
@@ -78,6 +79,7 @@ print_versions(void)
 	    WEIR_BROTLI ? " brotli " WEIR_BROTLI_VERSION : "",
 	    WEIR_ZLIB ? " zlib " WEIR_ZLIB_VERSION : "",
 	    WEIR_ZSTD + WEIR_BROTLI + WEIR_ZLIB == 0 ? " left out" : "",
+	    WEIR_CRYPT ? "libcrypt " WEIR_LIBCRYPT : "left out",
 	    ktls_text(ktls_find()));
 }
 

@@ -212,6 +212,12 @@ pool_submit(struct pool *p, struct job *j)
 	return true;
 }
 
+unsigned
+pool_threads(const struct pool *p)
+{
+	return p->n_threads;
+}
+
 size_t
 pool_busy(const struct pool *p)
 {

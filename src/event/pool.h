@@ -35,6 +35,7 @@ struct pool *pool_new(struct loop *l, unsigned threads, size_t queue_limit,
  * these submit is refused. */
 void pool_end(struct pool *p);
 bool pool_submit(struct pool *p, struct job *j);
+unsigned pool_threads(const struct pool *p);
 size_t pool_busy(const struct pool *p); /* submitted and not yet done */
 
 #endif

@@ -73,6 +73,14 @@ head_mark_secret(struct head *h)
 	h->fields[h->n - 1].is_secret = true;
 }
 
+void
+head_withhold(struct head *h, enum field_id id, bool is_withheld)
+{
+	for (unsigned i = 0; i < h->n; i++)
+		if (h->fields[i].id == id)
+			h->fields[i].withheld = is_withheld;
+}
+
 /* ---- looking ----------------------------------------------------------- */
 
 /* The first field of a known ID at or after FROM. */

@@ -14,6 +14,7 @@ struct field {
 	enum field_id id;
 	bool removed; /* skipped by everything; use the functions */
 	bool is_secret; /* no table of HPACK may hold it (RFC 7541 section 7.1.3) */
+	bool withheld; /* seen here, but not passed on to upstreams */
 };
 
 struct head {
@@ -39,6 +40,9 @@ void head_set(struct head *h, struct str name, struct str value);
 void head_set_known(struct head *h, enum field_id id, struct str value);
 unsigned head_remove(struct head *h, struct str name); /* how many */
 unsigned head_remove_id(struct head *h, enum field_id id);
+
+/* All of that name: for what is meant for us. */
+void head_withhold(struct head *h, enum field_id id, bool is_withheld);
 
 bool head_has(const struct head *h, enum field_id id);
 /* The first; NULL: none. */

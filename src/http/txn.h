@@ -161,6 +161,8 @@ struct txn {
 	struct upstream_report *upstream; /* NULL: not proxied */
 	struct admission *admission; /* http/admission.h; NULL: every refusal is
 	                              * final */
+	struct str user; /* who it is, as a step of PHASE_AUTH found; n == 0:
+	                  * nobody; p == NULL: none has looked */
 	struct str request_id; /* made when first asked for */
 	/* Called once when the transaction ends for whatever reason, before
 	 * its arena does: for steps that hold something outside of it. */

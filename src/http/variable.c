@@ -125,9 +125,10 @@ base64_value(char c)
 }
 
 /*
- * The part before the colon of what Basic credentials encode (RFC 7617). The
- * secret behind it is never decoded. Without a colon, or with controls in the
- * name, they are no credentials, and there is no user.
+ * Whom auth_basic has verified. Where it did not look, whom the client claims
+ * to be: the part before the colon of what Basic credentials encode (RFC 7617).
+ * The secret behind it is never decoded. Without a colon, or with controls in
+ * the name, they are no credentials, and there is no user.
  */
 static void
 variable_remote_user(struct txn *t, const struct variable_arg *arg,
@@ -139,6 +140,10 @@ variable_remote_user(struct txn *t, const struct variable_arg *arg,
 	unsigned n_bits = 0;
 
 	(void)arg;
+	if (t->user.p != NULL) {
+		variable_put(out, t->user);
+		return;
+	}
 	if (!str_case_eq(str_slice(s, 0, 6), STR("basic ")))
 		return;
 	s = str_trim(str_slice(s, 6, s.n));

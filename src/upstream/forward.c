@@ -423,7 +423,7 @@ forward_client_fields(const struct txn *t, const struct forward_edits *e,
 	bool is_counted = forward_counts_hops(t, &hops);
 
 	HEAD_EACH(f, &t->req.head) {
-		if (forward_is_ours(f->id, is_trusted) ||
+		if (f->withheld || forward_is_ours(f->id, is_trusted) ||
 		    (is_counted && f->id == FIELD_MAX_FORWARDS) ||
 		    forward_is_hop(f, named) ||
 		    forward_is_dropped(e, f->id, f->name))
