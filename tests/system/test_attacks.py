@@ -1,6 +1,6 @@
 """Floods of HTTP/2, each for a second (WEIR_ATTACK_SECONDS, 10 under `make
 torture`), while a polite client of the same worker goes on asking. Whether a
-flood is found and ended is in test_http2_frames.py; this is what it costs the
+flood is found and ended is in test_http2_floods.py; this is what it costs the
 others."""
 
 import os
