@@ -25,8 +25,8 @@ static const struct conf_field satisfy_fields[] = {
 
 static const struct conf_schema satisfy_schema = {
 	.name = "satisfy",
-	.doc = "How many of the keys that guard a route (those of the phase "
-	    "AUTH, as `access`) have to let a request through.",
+	.doc = "How many of the keys that guard a route (`access`, "
+	    "`auth_basic`) have to let a request through.",
 	.size = sizeof(struct satisfy_conf),
 	.fields = satisfy_fields,
 	.shorthand = "mode",

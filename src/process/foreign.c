@@ -59,7 +59,7 @@ const struct conf_foreign foreign_words[] = {
 	{"client_max_body_size", NULL, "write http: {max_body_size: 10m}"},
 	{"log_format", NULL, "write log_formats: {NAME: FORMAT}"},
 	{"error_page", NULL, "error pages cannot be replaced in this version"},
-	{"auth_basic", NULL, "passwords are not asked for in this version"},
+	{"auth_basic_user_file", NULL, "write auth_basic: {users: FILE}"},
 	{"allow", NULL, "write access: [allow NETWORK, deny all]"},
 	{"deny", NULL, "write access: [deny NETWORK]"},
 	{"gzip", NULL, "nothing is compressed in this version"},
