@@ -74,11 +74,19 @@ head_mark_secret(struct head *h)
 }
 
 void
-head_withhold(struct head *h, enum field_id id, bool is_withheld)
+head_withhold(struct head *h, struct str name, bool is_withheld)
 {
-	for (unsigned i = 0; i < h->n; i++)
-		if (h->fields[i].id == id)
-			h->fields[i].withheld = is_withheld;
+	enum field_id id = field_lookup(name);
+
+	if (id != FIELD_OTHER && h->first[id] == 0)
+		return;
+	for (unsigned i = 0; i < h->n; i++) {
+		struct field *f = &h->fields[i];
+
+		if (f->id == id &&
+		    (id != FIELD_OTHER || str_case_eq(f->name, name)))
+			f->withheld = is_withheld;
+	}
 }
 
 /* ---- looking ----------------------------------------------------------- */

@@ -41,8 +41,8 @@ void head_set_known(struct head *h, enum field_id id, struct str value);
 unsigned head_remove(struct head *h, struct str name); /* how many */
 unsigned head_remove_id(struct head *h, enum field_id id);
 
-/* All of that name: for what is meant for us. */
-void head_withhold(struct head *h, enum field_id id, bool is_withheld);
+/* All of that name: for what is meant for us, or not to be believed. */
+void head_withhold(struct head *h, struct str name, bool is_withheld);
 
 bool head_has(const struct head *h, enum field_id id);
 /* The first; NULL: none. */

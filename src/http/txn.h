@@ -25,6 +25,7 @@ struct admission;
 struct generation;
 struct http_conf;
 struct plan;
+struct provenance;
 struct route;
 struct server;
 struct site;
@@ -125,6 +126,8 @@ struct txn {
 	struct conn *conn; /* the client's: peer, TLS facts */
 	const struct peer *peer; /* who asks: conn's, unless a trusted one says
 	                          * on whose behalf; txn_peer */
+	const struct provenance *provenance; /* http/provenance.h; NULL: none
+	                                      * has looked */
 	void *carrier;     /* the transport's own: struct h1 *, ... */
 
 	struct request req;

@@ -282,7 +282,7 @@ variable_proxy_protocol_addr(struct txn *t, const struct variable_arg *arg,
 {
 	(void)arg;
 	if (t->conn->via != NULL)
-		peer_format_ip(out, txn_peer(t));
+		peer_format_ip(out, &t->conn->peer);
 }
 
 static void

@@ -134,7 +134,7 @@ auth_basic_allow(struct txn *t, const struct auth_basic_conf *c,
 {
 	stats->allowed++;
 	t->user = user;
-	head_withhold(&t->req.head, FIELD_AUTHORIZATION, !c->forward);
+	head_withhold(&t->req.head, STR("authorization"), !c->forward);
 	return admission_allow(t);
 }
 

@@ -713,11 +713,20 @@ conn_is_flushed(const struct conn *c)
  * header names that has to be trusted; when it names nobody, nobody is.
  */
 bool
-conn_is_trusted(const struct conn *c)
+conn_is_trusted_by(const struct conn *c, const struct conf_list *proxies)
 {
 	if (c->via == NULL && proxy_gate_stands(c))
 		return false;
-	return endpoint_trusts(c->endpoint, &c->peer);
+	for (CONF_EACH(const struct cidr, p, proxies))
+		if (cidr_contains(p, &c->peer))
+			return true;
+	return false;
+}
+
+bool
+conn_is_trusted(const struct conn *c)
+{
+	return conn_is_trusted_by(c, &c->endpoint->conf->trusted);
 }
 
 bool

@@ -145,6 +145,8 @@ void conn_set_deadline(struct conn *c, uint64_t ms_from_now); /* 0: none */
 
 /* Whether the peer is a proxy that may say whom it speaks for, in fields. */
 bool conn_is_trusted(const struct conn *c);
+/* The same of other proxies than the listener's: a list of struct cidr. */
+bool conn_is_trusted_by(const struct conn *c, const struct conf_list *proxies);
 bool conn_is_tls(const struct conn *c);
 /* The server name that the client asked for; "" if none. TLS only. */
 struct str conn_tls_name(const struct conn *c);

@@ -51,7 +51,9 @@ static const struct conf_field listen_fields[] = {
 	    "they say in X-Forwarded-* fields is believed and passed on, with "
 	    "their own address added; from everybody else it is dropped. With "
 	    "`proxy_protocol`, who may connect; fields are then believed when "
-	    "the client that the header names is in the list, too.",
+	    "the client that the header names is in the list, too. Whose "
+	    "address a request has is still that of the connection: `real_ip` "
+	    "at the top or in a site takes it from a field of these proxies.",
 	    .example = "[10.0.0.0/8]"),
 	KEY_END
 };

@@ -59,6 +59,8 @@ const struct conf_foreign foreign_words[] = {
 	{"client_max_body_size", NULL, "write http: {max_body_size: 10m}"},
 	{"log_format", NULL, "write log_formats: {NAME: FORMAT}"},
 	{"error_page", NULL, "error pages cannot be replaced in this version"},
+	{"set_real_ip_from", NULL, "write real_ip: {from: [NETWORK, ...]}"},
+	{"real_ip_header", NULL, "write real_ip: {header: NAME}"},
 	{"auth_basic_user_file", NULL, "write auth_basic: {users: FILE}"},
 	{"allow", NULL, "write access: [allow NETWORK, deny all]"},
 	{"deny", NULL, "write access: [deny NETWORK]"},

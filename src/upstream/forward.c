@@ -7,6 +7,7 @@
 #include "upstream/forward.h"
 
 #include "base/panic.h"
+#include "http/provenance.h"
 #include "http/site.h"
 #include "net/listener.h"
 
@@ -439,7 +440,8 @@ forward_client_fields(const struct txn *t, const struct forward_edits *e,
 	forward_number(out, STR("Max-Forwards"), hops - 1);
 }
 
-/* The addresses that CHAIN names, and before us the peer's. */
+/* The addresses that CHAIN names, and before us that of who connected, even
+ * where another one is known to ask. */
 static void
 forward_chain(const struct txn *t, struct str chain, struct forward_sink *to)
 {
@@ -447,7 +449,7 @@ forward_chain(const struct txn *t, struct str chain, struct forward_sink *to)
 	struct buf ip = buf_fixed(text, sizeof text);
 	struct buf *out = to->lines, joined;
 
-	peer_format_ip(&ip, txn_peer(t));
+	peer_format_ip(&ip, &t->conn->peer);
 	if (out == NULL) {
 		joined = buf_in(to->fields->arena);
 		out = &joined;
@@ -474,7 +476,8 @@ forward_origin(const struct txn *t, const struct forward_edits *e,
 	struct str said_host = head_value(said, FIELD_X_FORWARDED_HOST);
 
 	if (!e->drops[FIELD_X_FORWARDED_FOR])
-		forward_chain(t, head_joined(said, FIELD_X_FORWARDED_FOR), out);
+		forward_chain(t, t->provenance != NULL ? t->provenance->via :
+		    head_joined(said, FIELD_X_FORWARDED_FOR), out);
 	if (!e->drops[FIELD_X_FORWARDED_PROTO])
 		forward_field(out, STR("X-Forwarded-Proto"), proto.n > 0 ?
 		    proto : str_from(txn_scheme(t)));
@@ -547,7 +550,7 @@ forward_put(struct txn *t, const struct forward_request *r,
     struct forward_sink *to)
 {
 	struct str host = forward_host(t);
-	bool is_trusted = conn_is_trusted(t->conn);
+	bool is_trusted = provenance_is_trusted(t);
 
 	if (!r->edits->drops[FIELD_HOST])
 		forward_field(to, STR("Host"), host.n > 0 ? host : r->host);

@@ -188,6 +188,10 @@ class Weir:
         path = self.dir / name
         return path.read_text(errors="replace") if path.exists() else ""
 
+    def wait_access_log(self, text, seconds=10):
+        """The line is written after the response has been sent."""
+        wait_until(lambda: text in self.access_log(), seconds)
+
     def wait_log(self, text, seconds=10):
         wait_until(lambda: text in self.log(), seconds)
 

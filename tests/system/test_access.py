@@ -37,7 +37,7 @@ def test_access_by_address(guarded):
               "/any": 403, "/either": 204}
 
     assert {p: w.get(p).status for p in wanted} == wanted
-    assert "/denied access_denied" in w.access_log()
+    w.wait_access_log("/denied access_denied")
     with socket.socket(socket.AF_UNIX) as s:
         s.connect(str(w.dir / "sock"))
         s.sendall(b"GET /unix HTTP/1.1\r\nHost: a\r\n\r\n")
