@@ -5,6 +5,7 @@
  */
 #include "http/match.h"
 
+#include "http/query.h"
 #include "net/addr.h"
 
 /* ---- rows -------------------------------------------------------------- */
@@ -100,55 +101,10 @@ const struct conf_schema match_schema = {
 	.check = match_check,
 };
 
-/* ---- queries ----------------------------------------------------------- */
-
-/* The next byte of an encoded name or value. What is no escape stands for
- * itself. */
-static char
-query_take(struct str *s)
-{
-	char c = s->p[0];
-	size_t n = 1;
-
-	if (c == '+') {
-		c = ' ';
-	} else if (c == '%' && s->n >= 3 && chr_hex(s->p[1]) >= 0 &&
-	    chr_hex(s->p[2]) >= 0) {
-		c = (char)(chr_hex(s->p[1]) << 4 | chr_hex(s->p[2]));
-		n = 3;
-	}
-	*s = str_slice(*s, n, s->n);
-	return c;
-}
+/* ---- conditions -------------------------------------------------------- */
 
 static bool
-query_eq(struct str encoded, struct str text)
-{
-	size_t i = 0;
-
-	while (encoded.n > 0 && i < text.n)
-		if (query_take(&encoded) != text.p[i++])
-			return false;
-	return encoded.n == 0 && i == text.n;
-}
-
-static struct str
-query_decode(struct arena *a, struct str s)
-{
-	char *p;
-	size_t n = 0;
-
-	if (str_index(s, '%', 0) == SIZE_MAX &&
-	    str_index(s, '+', 0) == SIZE_MAX)
-		return s;
-	p = arena_alloc(a, s.n);
-	while (s.n > 0)
-		p[n++] = query_take(&s);
-	return str_of(p, n);
-}
-
-static bool
-query_value_holds(const struct value_pattern *v, struct str value,
+match_query_value(const struct value_pattern *v, struct str value,
     struct txn *t)
 {
 	if (v->regex == NULL)
@@ -156,22 +112,15 @@ query_value_holds(const struct value_pattern *v, struct str value,
 	return value_pattern_matches(v, query_decode(t->arena, value));
 }
 
-/* ---- conditions -------------------------------------------------------- */
-
 static bool
 match_query(const struct conf_entry *e, struct txn *t)
 {
-	struct str rest = t->req.target.query, part;
+	struct str rest = t->req.target.query, pair, name;
 
-	while (str_split(&rest, '&', &part)) {
-		size_t eq = str_index(part, '=', 0);
-		struct str value = eq == SIZE_MAX ? STR("") :
-		    str_slice(part, eq + 1, part.n);
-
-		if (query_eq(str_slice(part, 0, eq), e->key) &&
-		    query_value_holds(e->value, value, t))
+	while (query_next(&rest, &pair, &name))
+		if (query_eq(name, e->key) &&
+		    match_query_value(e->value, query_value(pair), t))
 			return true;
-	}
 	return false;
 }
 

@@ -43,13 +43,25 @@ module_row(unsigned i)
 	};
 }
 
+static bool
+module_is_at(unsigned i, enum module_level level)
+{
+	return (modules[i]->levels & level) != 0;
+}
+
 static void
 module_rows_fill(enum module_level level)
 {
 	struct conf_field *row = rows[module_level_index(level)];
 
+	/* Those that answer come first: messages name the first few. */
 	for (unsigned i = 0; i < module_count; i++)
-		if ((modules[i]->levels & level) != 0)
+		if (module_is_at(i, level) &&
+		    modules[i]->phase == PHASE_RESPOND)
+			*row++ = module_row(i);
+	for (unsigned i = 0; i < module_count; i++)
+		if (module_is_at(i, level) &&
+		    modules[i]->phase != PHASE_RESPOND)
 			*row++ = module_row(i);
 	*row = (struct conf_field){ .name = NULL };
 }

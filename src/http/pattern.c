@@ -6,6 +6,8 @@
  */
 #include "http/pattern.h"
 
+#include "http/target.h"
+
 #include <arpa/inet.h>
 
 /* ---- regular expressions ----------------------------------------------- */
@@ -30,6 +32,25 @@ pattern_is_regex(struct str text)
 {
 	return text.n > 0 && text.p[0] == '~';
 }
+
+static bool
+regex_type_parse(struct arena *a, struct str text, void *out, struct err *e)
+{
+	if (pattern_is_regex(text))
+		return pattern_parse_regex(a, text, out, e);
+	if (text.n == 0)
+		return err_set(e, "%s", "");
+	*(struct regex **)out = regex_compile(a, text, e);
+	return *(struct regex **)out != NULL;
+}
+
+const struct conf_type conf_type_regex = {
+	.name = "regular expression",
+	.expected = "a regular expression",
+	.size = sizeof(struct regex *),
+	.parse = regex_type_parse,
+	.json = "\"type\": [\"string\", \"number\"]"
+};
 
 /* ---- paths ------------------------------------------------------------- */
 
@@ -65,8 +86,8 @@ path_is_unnormal(struct str text, enum path_kind kind)
 	return false;
 }
 
-/* An escape other than that of a slash, which may be kept as it is. */
-static bool
+/* That of a slash may be kept as it is. */
+bool
 path_has_escape(struct str text)
 {
 	for (size_t i = 0; i + 2 < text.n; i++) {
@@ -179,6 +200,62 @@ const struct conf_type conf_type_path_pattern = {
 	.size = sizeof(struct path_pattern),
 	.parse = path_type_parse,
 	.json = "\"type\": \"string\", \"pattern\": \"^[/*~]\""
+};
+
+/* ---- fronts of paths --------------------------------------------------- */
+
+bool
+path_front_parse(struct arena *a, struct str text, struct str *out,
+    struct err *e)
+{
+	struct str path = text;
+
+	if (text.n == 0 || text.p[0] != '/')
+		return err_set(e, "a path begins with a slash; did you mean "
+		    "\"/%.*s\"?", STR_ARG(text));
+	if (str_has_suffix(text, STR("*")))
+		return err_set(e, "\"%.*s\" is a pattern, but a front is "
+		    "meant; did you mean \"%.*s\"?", STR_ARG(text),
+		    STR_ARG(str_slice(text, 0, text.n - (text.n > 2 &&
+		    str_has_suffix(text, STR("/*")) ? 2 : 1))));
+	if (str_index(text, '?', 0) != SIZE_MAX)
+		return err_set(e, "\"%.*s\" has a query, which is no part of "
+		    "a path; expected the path alone", STR_ARG(text));
+	if (path_has_escape(text))
+		return err_set(e, "\"%.*s\" has a %%-escape, but this is of "
+		    "the path decoded; expected the character itself",
+		    STR_ARG(text));
+	if (!path_settle(a, &path) || path.n < text.n)
+		return err_set(e, "\"%.*s\" has an empty segment, one that is "
+		    "only dots, a control or a backslash; expected a path "
+		    "without them", STR_ARG(text));
+	if (path.p[path.n - 1] == '/')
+		path.n--;
+	*out = path;
+	return true;
+}
+
+static bool
+path_front_type_parse(struct arena *a, struct str text, void *out,
+    struct err *e)
+{
+	return path_front_parse(a, text, out, e);
+}
+
+static void
+path_front_type_format(struct buf *b, const void *value)
+{
+	const struct str *s = value;
+
+	buf_str(b, s->n > 0 ? *s : STR("/"));
+}
+
+const struct conf_type conf_type_path_front = {
+	.name = "path",
+	.expected = "a path as /x or /x/y",
+	.size = sizeof(struct str),
+	.parse = path_front_type_parse, .format = path_front_type_format,
+	.json = "\"type\": \"string\", \"pattern\": \"^/\""
 };
 
 /* ---- values ------------------------------------------------------------ */

@@ -20,6 +20,19 @@ struct path_pattern {
 extern const struct conf_type conf_type_path_pattern;
 bool path_pattern_matches(const struct path_pattern *p, struct str path);
 
+/* The front of paths, whole segments of it: "/x", "/x/y"; a struct str, without
+ * a slash at its end. */
+extern const struct conf_type conf_type_path_front;
+/* Cuts TEXT to such a one; false: it cannot be. */
+bool path_front_parse(struct arena *a, struct str text, struct str *out,
+    struct err *e);
+
+/* Whether it was written encoded: an escape other than that of a slash. */
+bool path_has_escape(struct str text);
+
+/* A regular expression alone, a `struct regex *`; "~" before it is no part. */
+extern const struct conf_type conf_type_regex;
+
 /* A value that must be equal, or "~REGEX" that must be found in it. */
 struct value_pattern {
 	struct str text;

@@ -11,6 +11,7 @@
  */
 #include "http/target.h"
 
+#include "base/buf.h"
 #include "base/panic.h"
 
 enum target_class {
@@ -176,32 +177,87 @@ static const bool path_is_safe[256] = {
 	['~'] = true
 };
 
+static void
+path_put_encoded(struct buf *out, char c)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	unsigned char byte = (unsigned char)c;
+
+	if (path_is_safe[byte])
+		buf_chr(out, c);
+	else
+		buf_put(out, (char[3]){ '%', digits[byte >> 4],
+		    digits[byte & 15] }, 3);
+}
+
+struct str
+path_encode_as(struct arena *a, struct str path, enum encoded_slash slash)
+{
+	struct buf out;
+	size_t n = 0;
+
+	while (n < path.n && path_is_safe[(unsigned char)path.p[n]])
+		n++;
+	if (n == path.n)
+		return path;
+
+	out = buf_in(a);
+	buf_put(&out, path.p, n);
+	for (; n < path.n; n++) {
+		if (slash == SLASH_KEEP && path.p[n] == '%' &&
+		    str_case_eq(str_slice(path, n, n + 3), STR("%2F"))) {
+			buf_put(&out, path.p + n, 3);
+			n += 2;
+			continue;
+		}
+		path_put_encoded(&out, path.p[n]);
+	}
+	buf_chr(&out, '\0');
+	return str_of(out.p, out.n - 1);
+}
+
 struct str
 path_encode(struct arena *a, struct str path)
 {
-	static const char digits[] = "0123456789ABCDEF";
-	size_t odd = 0, n = 0;
-	char *out;
+	return path_encode_as(a, path, SLASH_DECODE);
+}
 
-	for (size_t i = 0; i < path.n; i++)
-		odd += !path_is_safe[(unsigned char)path.p[i]];
-	if (odd == 0)
-		return path;
-
-	out = arena_alloc(a, path.n + 2 * odd + 1);
+static bool
+path_has_bad_byte(struct str path)
+{
 	for (size_t i = 0; i < path.n; i++) {
 		unsigned char c = (unsigned char)path.p[i];
 
-		if (path_is_safe[c]) {
-			out[n++] = (char)c;
-			continue;
-		}
-		out[n++] = '%';
-		out[n++] = digits[c >> 4];
-		out[n++] = digits[c & 15];
+		if (c < 0x20 || c == 0x7f || c == '\\')
+			return true;
 	}
+	return false;
+}
+
+bool
+path_settle(struct arena *a, struct str *path)
+{
+	struct str rest = *path, segment;
+	char *out;
+	size_t n = 0;
+
+	if (path->n == 0 || path->p[0] != '/' || path_has_bad_byte(*path))
+		return false;
+	out = arena_alloc(a, path->n + 1);
+	while (str_split(&rest, '/', &segment)) {
+		if (str_eq(segment, STR(".")) || str_eq(segment, STR("..")))
+			return false;
+		if (segment.n == 0)
+			continue;
+		out[n++] = '/';
+		memcpy(out + n, segment.p, segment.n);
+		n += segment.n;
+	}
+	if (path->p[path->n - 1] == '/')
+		out[n++] = '/';
 	out[n] = '\0';
-	return str_of(out, n);
+	*path = str_of(out, n);
+	return true;
 }
 
 /* ---- targets ----------------------------------------------------------- */

@@ -57,5 +57,14 @@ bool authority_parse(struct arena *a, struct str authority, struct str *host,
 
 /* Percent-encodes what may not stand in a path. */
 struct str path_encode(struct arena *a, struct str path);
+/* Likewise; but with SLASH_KEEP, "%2F" in PATH is a slash that was kept. */
+struct str path_encode_as(struct arena *a, struct str path,
+    enum encoded_slash slash);
+/*
+ * Makes *PATH, which was put together here (decoded), one as target_decode
+ * gives: runs of slashes are merged. False: it does not begin with a slash, has
+ * "." or ".." for a segment, or a control or a backslash.
+ */
+bool path_settle(struct arena *a, struct str *path);
 
 #endif

@@ -6,11 +6,13 @@
 #include "http/template.h"
 
 #include "base/panic.h"
+#include "http/query.h"
 
 struct part {
 	variable_fn *write; /* NULL: constant */
 	struct str text;    /* of a constant; never empty */
 	struct variable_arg arg;
+	bool is_of_query;
 };
 
 struct template {
@@ -149,6 +151,7 @@ template_add_variable(struct arena *a, struct template *tp, struct str name,
 	if (v == NULL)
 		return template_refuse(a, name, e);
 	part->write = v->write;
+	part->is_of_query = variable_is_of_query(v);
 	tp->n++;
 	return true;
 }
@@ -266,9 +269,10 @@ template_write_log(struct buf *out, struct str s)
 /* Escapes what a variable wrote behind FROM. Nearly always there is nothing to
  * do; else it is set aside and written again. */
 static void
-template_escape_from(struct txn *t, struct buf *out, size_t from,
-    enum template_escape escape)
+template_escape_from(struct txn *t, const struct part *part, struct buf *out,
+    size_t from, enum template_escape escape)
 {
+	bool is_query = escape >= ESCAPE_QUERY;
 	size_t n = out->n - from;
 	struct str value;
 
@@ -279,14 +283,28 @@ template_escape_from(struct txn *t, struct buf *out, size_t from,
 			buf_chr(out, '-');
 		return;
 	}
-	if (LIKELY(template_is_plain(out->p + from, n)))
+	if (!is_query && LIKELY(template_is_plain(out->p + from, n)))
 		return;
 	value = arena_str(t->arena, str_of(out->p + from, n));
 	out->n = from;
 	if (escape == ESCAPE_LOG)
 		template_write_log(out, value);
-	else
+	else if (escape == ESCAPE_JSON)
 		buf_json(out, value);
+	else if (part->is_of_query)
+		query_encode_piece(out, value);
+	else
+		query_encode(out, value);
+}
+
+static void
+template_write_constant(struct buf *out, struct str text,
+    enum template_escape escape)
+{
+	if (escape == ESCAPE_QUERY_VALUE)
+		query_encode(out, text);
+	else
+		buf_str(out, text);
 }
 
 void
@@ -297,11 +315,11 @@ template_write(const struct template *tp, struct txn *t, struct buf *out,
 		size_t from = out->n;
 
 		if (p->write == NULL) {
-			buf_str(out, p->text);
+			template_write_constant(out, p->text, escape);
 			continue;
 		}
 		p->write(t, &p->arg, out);
-		template_escape_from(t, out, from, escape);
+		template_escape_from(t, p, out, from, escape);
 	}
 }
 

@@ -18,7 +18,10 @@ enum template_escape {
 	ESCAPE_NONE,
 	ESCAPE_LOG, /* '"', '\\', controls and bytes >= 0x7f as \xHH; an empty
 	             * value is "-" */
-	ESCAPE_JSON /* as in a JSON string; an empty value is empty */
+	ESCAPE_JSON, /* as in a JSON string; an empty value is empty */
+	ESCAPE_QUERY, /* of variables what would end a value of a query, unless
+	               * they are of one themselves, as $args and $arg_x */
+	ESCAPE_QUERY_VALUE /* likewise, and the text around them as well */
 };
 
 /* NULL with a sentence for an unknown variable (with a suggestion), an
@@ -61,6 +64,8 @@ struct variable {
 /* Those of every request (I is 0), then those of each module, in the order of
  * the manual; a table ends with name == NULL, and beyond the last is NULL. */
 const struct variable *variable_table(size_t i);
+/* Whether the value is a piece of a query, encoded as such. */
+bool variable_is_of_query(const struct variable *v);
 /* NULL: there is none. *ARG lives in A, or is a part of NAME. */
 const struct variable *variable_find(struct arena *a, struct str name,
     struct variable_arg *arg);

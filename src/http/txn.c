@@ -361,14 +361,33 @@ txn_refuse(struct txn *t, enum refusal why)
 }
 
 void
-txn_rewrite(struct txn *t, struct str path, struct str query)
+txn_rewrite_path(struct txn *t, struct str raw, struct str path)
 {
 	ASSERT(path.n > 0 && path.p[0] == '/');
 	t->req.path = path;
 	t->req.target.path = path;
-	t->req.target.raw_path = path_encode(t->arena, path);
+	t->req.target.raw_path = raw;
+}
+
+void
+txn_rewrite_query(struct txn *t, struct str query)
+{
 	t->req.target.has_query = query.p != NULL;
 	t->req.target.query = query.p != NULL ? query : STR("");
+}
+
+struct str
+txn_encode_path(const struct txn *t, struct str path)
+{
+	return path_encode_as(t->arena, path,
+	    (enum encoded_slash)t->site->http->encoded_slash);
+}
+
+void
+txn_rewrite(struct txn *t, struct str path, struct str query)
+{
+	txn_rewrite_path(t, txn_encode_path(t, path), path);
+	txn_rewrite_query(t, query);
 }
 
 enum verdict

@@ -219,6 +219,11 @@ void **txn_word(struct txn *t, unsigned module_index);
 enum verdict txn_reroute(struct txn *t, struct str path, struct str query);
 /* What upstreams get and routes see from now on; $request_uri stays. */
 void txn_rewrite(struct txn *t, struct str path, struct str query);
+/* The path alone, RAW being how it is sent; and the query alone. */
+void txn_rewrite_path(struct txn *t, struct str raw, struct str path);
+void txn_rewrite_query(struct txn *t, struct str query);
+/* How PATH is sent, what the site says of encoded slashes considered. */
+struct str txn_encode_path(const struct txn *t, struct str path);
 /* Answers the STEP_WAIT: the step is called again, later in this tick. */
 void txn_resume(struct txn *t);
 /* For a request that is_early and must not be served so. True: the step has to

@@ -450,6 +450,14 @@ variable_row(struct str name)
 	return found;
 }
 
+bool
+variable_is_of_query(const struct variable *v)
+{
+	return v->write == variable_args || v->write == variable_arg ||
+	    v->write == variable_query_string || v->write == variable_is_args ||
+	    v->write == variable_request_uri;
+}
+
 /* "user_agent" is the field user-agent; a field with "_" in its name has no
  * variable, so it cannot pass for the one with "-". */
 static void

@@ -356,6 +356,8 @@ json_line(struct buf *b, const struct txn *t)
 	json_text(b, "request_id", t->request_id);
 	json_text(b, "reason", str_from(t->reason));
 	json_text(b, "reported", txn_reported(t));
+	if (t->reroutes > 0)
+		json_number(b, "internal_redirects", t->reroutes);
 	if (t->upstream != NULL)
 		json_upstream(b, t->upstream);
 	buf_chr(b, '}');

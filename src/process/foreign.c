@@ -45,7 +45,8 @@ const struct conf_foreign foreign_words[] = {
 	{"proxy_read_timeout", NULL, "write proxy: {read_timeout: 60s}"},
 	{"proxy_connect_timeout", NULL, "write proxy: {connect_timeout: 5s}"},
 	{"return", NULL, "write respond: 204, or redirect: URL"},
-	{"rewrite", NULL, "paths are not rewritten in this version"},
+	{"rewrite", NULL, "it stands in a site or a route: rewrite: "
+	    "[{regex: REGEX, to: PATH}]"},
 	{"ssl", NULL, "write listen: {https: 443}"},
 	{"ssl_certificate", NULL, CERTIFICATES},
 	{"ssl_certificate_key", NULL, CERTIFICATES},
@@ -92,7 +93,11 @@ const struct conf_foreign foreign_words[] = {
 	{"reverse_proxy", NULL, PROXY},
 	{"file_server", NULL, FILES},
 	{"handle", NULL, IN_ROUTES},
-	{"handle_path", NULL, IN_ROUTES},
+	{"handle_path", NULL, "write routes: [{path: /x/*, strip_prefix: /x, "
+	    "...}]"},
+	{"uri", NULL, "write strip_prefix, add_prefix, rewrite or query"},
+	{"http-request", NULL, "write strip_prefix, add_prefix, rewrite or "
+	    "query, and proxy: {request_headers: ...}"},
 	{"redir", NULL, REDIRECT},
 	{"header", "site", RESPONSE_HEADERS},
 	{"header", "route", RESPONSE_HEADERS},

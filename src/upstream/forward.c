@@ -333,10 +333,25 @@ forward_number(struct forward_sink *to, struct str name, uint64_t value)
 static bool
 forward_means_asterisk(const struct txn *t)
 {
-	const struct str *authority = &t->req.target.authority;
+	const struct target *target = &t->req.target;
+	const struct str *authority = &target->authority;
 
 	return t->req.method == METHOD_OPTIONS &&
+	    target->form == TARGET_ABSOLUTE && target->raw_path.n == 1 &&
 	    authority->p + authority->n == t->req.raw.p + t->req.raw.n;
+}
+
+/* Whether path and query still lie side by side in what the client sent, so
+ * that they need not be put together: nearly always. */
+static bool
+forward_query_follows(const struct txn *t)
+{
+	const struct target *target = &t->req.target;
+	const char *end = t->req.raw.p + t->req.raw.n;
+	const char *path_end = target->raw_path.p + target->raw_path.n;
+
+	return target->query.p + target->query.n == end &&
+	    path_end + 1 == target->query.p;
 }
 
 struct str
@@ -345,20 +360,16 @@ forward_target(const struct txn *t)
 	const struct target *target = &t->req.target;
 	struct str path = target->raw_path;
 
-	switch (target->form) {
-	case TARGET_ORIGIN:
-		return t->req.raw;
-	case TARGET_ABSOLUTE:
-		/* The upstream is an origin server to us, whatever the client
-		 * took us for (RFC 9112 sections 3.2.1 and 3.2.4). */
-		if (forward_means_asterisk(t))
-			path = STR("*");
-		return target->has_query ? arena_strf(t->arena, "%.*s?%.*s",
-		    STR_ARG(path), STR_ARG(target->query)) : path;
-	case TARGET_ASTERISK:
-		break;
-	}
-	return STR("*");
+	/* The upstream is an origin server to us, whatever the client took us
+	 * for (RFC 9112 sections 3.2.1 and 3.2.4). */
+	if (target->form == TARGET_ASTERISK || forward_means_asterisk(t))
+		return STR("*");
+	if (!target->has_query)
+		return path;
+	if (forward_query_follows(t))
+		return str_of(path.p, path.n + 1 + target->query.n);
+	return arena_strf(t->arena, "%.*s?%.*s", STR_ARG(path),
+	    STR_ARG(target->query));
 }
 
 static struct str

@@ -430,10 +430,55 @@ an_encoded_path_is_read_back(void **state)
 	arena_end(a);
 }
 
+static void
+a_slash_that_was_kept_stays_encoded(void **state)
+{
+	struct arena *a = arena_new();
+
+	(void)state;
+	assert_true(str_eq(path_encode_as(a, STR("/a%2Fb%2f%25 "), SLASH_KEEP),
+	    STR("/a%2Fb%2f%2525%20")));
+	assert_true(str_eq(path_encode_as(a, STR("/a%2"), SLASH_KEEP),
+	    STR("/a%252")));
+	assert_true(str_eq(path_encode_as(a, STR("/a%2F"), SLASH_DECODE),
+	    STR("/a%252F")));
+	arena_end(a);
+}
+
+static void
+a_path_that_was_put_together_is_settled(void **state)
+{
+	static const struct {
+		const char *path, *settled; /* NULL: it is none */
+	} rows[] = {
+		{"/", "/"}, {"/a", "/a"}, {"/a/", "/a/"}, {"//a", "/a"},
+		{"///", "/"}, {"/a//b///", "/a/b/"}, {"/...", "/..."},
+		{"/.a/b.", "/.a/b."}, {"/a%2e%2e", "/a%2e%2e"},
+		{"", NULL}, {"a", NULL}, {"/..", NULL}, {"/a/..", NULL},
+		{"/a/../b", NULL}, {"/.", NULL}, {"/./a", NULL},
+		{"/a\\b", NULL}, {"/a\n", NULL}, {"/a\x7f", NULL},
+	};
+	struct arena *a = arena_new();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct str path = str_from(rows[i].path);
+		bool is_path = path_settle(a, &path);
+
+		assert_int_equal(is_path, rows[i].settled != NULL);
+		if (is_path)
+			assert_true(str_eq(path, str_from(rows[i].settled)));
+	}
+	assert_false(path_settle(a, &(struct str){"/a\0b", 4}));
+	arena_end(a);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_slash_that_was_kept_stays_encoded),
+		cmocka_unit_test(a_path_that_was_put_together_is_settled),
 		cmocka_unit_test(a_plain_path_is_itself),
 		cmocka_unit_test(a_plain_path_points_into_the_target),
 		cmocka_unit_test(dot_segments_go_and_never_above_the_root),

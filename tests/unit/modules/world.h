@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "http/log_file.h"
 #include "http/server.h"
+#include "http/site.h"
 #include "http/template.h"
 #include "modules/modules.h"
 
@@ -211,6 +212,22 @@ request(struct world *w, const char *method, const char *target)
 	t->res.head_length = -1;
 	t->began_us = clock_us();
 	w->t = t;
+	return t;
+}
+
+/* As request, with the target read as a transport does, for a site that keeps
+ * encoded slashes. */
+static inline struct txn *
+request_target(struct world *w, const char *method, const char *target)
+{
+	static struct http_conf http = {.encoded_slash = SLASH_KEEP};
+	static const struct site site = {.http = &http};
+	struct txn *t = request(w, method, target);
+
+	t->site = &site;
+	assert_int_equal(target_parse(t->arena, t->req.raw, SLASH_KEEP,
+	    &t->req.target), TARGET_OK);
+	t->req.path = t->req.target.path;
 	return t;
 }
 
