@@ -40,6 +40,7 @@ conf_load_new(struct arena *a, struct conf_source *source)
 	load->source = source;
 	load->extras = map_new(a, 64);
 	load->defaults = map_new(a, 64);
+	load->declared_by_name = map_new(a, 16);
 	return load;
 }
 
@@ -65,6 +66,55 @@ conf_read(struct conf_load *load, struct conf_pos pos, const char *path,
 		return true;
 	conf_error(load, pos, "cannot-read", "%s", e.text);
 	return false;
+}
+
+/* ---- declared names ---------------------------------------------------- */
+
+struct conf_declared *
+conf_declared(struct conf_load *load, struct str name)
+{
+	return map_get(load->declared_by_name, name);
+}
+
+struct conf_declared *
+conf_declared_at(struct conf_load *load, size_t i)
+{
+	return i < load->n_declared ? load->declared[i] : NULL;
+}
+
+static void
+load_declare_name(struct conf_load *load, struct str name)
+{
+	struct conf_declared *d;
+
+	if (map_get(load->declared_by_name, name) != NULL)
+		return;
+	d = arena_zalloc(load->arena, sizeof *d);
+	d->name = arena_str(load->arena, name);
+	map_put(load->declared_by_name, d->name, d);
+	load->declared[load->n_declared++] = d;
+}
+
+/* The names that ROOT declares, whatever is wrong with what they stand for. */
+static void
+load_declare(struct conf_load *load, const struct conf_schema *schema,
+    const struct node *root)
+{
+	struct row_walk w;
+
+	for (size_t i = 0; root->kind == NODE_MAP && i < root->map.n; i++) {
+		const struct node_pair *pair = &root->map.pairs[i];
+
+		if (!row_find(schema, pair->key, &w) ||
+		    (w.row->flags & CONF_DECLARES) == 0 ||
+		    pair->value->kind != NODE_MAP)
+			continue;
+		ASSERT(load->declared == NULL);
+		load->declared = arena_alloc(load->arena,
+		    (pair->value->map.n + 1) * sizeof *load->declared);
+		for (size_t k = 0; k < pair->value->map.n; k++)
+			load_declare_name(load, pair->value->map.pairs[k].key);
+	}
 }
 
 /* ---- values ------------------------------------------------------------ */
@@ -507,6 +557,7 @@ conf_load_file(struct conf_load *load, const char *path,
 	load->root_schema = schema;
 	load->tree = arena_new();
 	root = include_read(load, path, schema, overrides, n_overrides);
+	load_declare(load, schema, root);
 	load->root = load_block(&at, schema, root, root->pos);
 	arena_end(load->tree);
 	load->tree = NULL;

@@ -72,6 +72,16 @@ void *conf_defaults(struct conf_load *load, const struct conf_schema *schema);
  * does, for types that hold a path among other things. */
 char *conf_path(struct conf_load *load, struct conf_pos pos, struct str path);
 
+/* A key of a CONF_DECLARES map. What it stands for is made by whoever asks
+ * first, and kept here for the others. */
+struct conf_declared {
+	struct str name;
+	void *made; /* NULL at first */
+};
+struct conf_declared *conf_declared(struct conf_load *load, struct str name);
+/* The I-th, in the order of the files; NULL beyond the last. */
+struct conf_declared *conf_declared_at(struct conf_load *load, size_t i);
+
 struct arena *conf_arena(struct conf_load *load);
 struct conf_source *conf_source_of(struct conf_load *load);
 /* Reads a file that a key names, through the source; a failure is reported

@@ -43,6 +43,9 @@ struct conf_load {
 	size_t reports; /* errors, counting those that were known */
 	struct map *extras;   /* address of extra members -> struct block */
 	struct map *defaults; /* row -> struct node */
+	struct conf_declared **declared;
+	size_t n_declared;
+	struct map *declared_by_name;
 	void *root;
 	const struct conf_schema *root_schema;
 	/* The row whose block is written short, `listen: 80`: messages speak of

@@ -113,6 +113,14 @@ scalar_text(struct conf_load *load, const struct conf_field *row,
 	return true;
 }
 
+static bool
+scalar_parse(struct conf_load *load, const struct conf_type *type,
+    struct str text, void *out, struct err *e)
+{
+	return type->parse_in != NULL ? type->parse_in(load, text, out, e) :
+	    type->parse(load->arena, text, out, e);
+}
+
 bool
 scalar_load(struct conf_load *load, const struct conf_field *row,
     const struct node *node, struct conf_pos key_pos, void *out,
@@ -128,7 +136,7 @@ scalar_load(struct conf_load *load, const struct conf_field *row,
 	}
 	if (!scalar_text(load, row, node, &text))
 		return false;
-	if (!row->type->parse(load->arena, text, out, &e)) {
+	if (!scalar_parse(load, row->type, text, out, &e)) {
 		scalar_report(load, row, node, text, &e);
 		return false;
 	}

@@ -54,6 +54,10 @@ struct conf_type {
 	size_t size;
 	bool (*parse)(struct arena *a, struct str text, void *out,
 	    struct err *e);
+	/* In its place for what leans on names that are declared elsewhere
+	 * (conf_declared); LOAD has the arena. NULL: parse serves. */
+	bool (*parse_in)(struct conf_load *load, struct str text, void *out,
+	    struct err *e);
 	/* Writes the value as an operator would. NULL: the text that was read
 	 * is kept and shown (the loader does that). */
 	void (*format)(struct buf *b, const void *value);
@@ -91,7 +95,10 @@ enum conf_flag {
 	CONF_CASELESS = 1 << 8,
 	/* A list of strings: where it is given, the maps of its block do not
 	 * inherit these keys, whatever their case. */
-	CONF_DROPS = 1 << 9
+	CONF_DROPS = 1 << 9,
+	/* The keys of this map of the outermost block are known, by
+	 * conf_declared, before anything else is loaded. */
+	CONF_DECLARES = 1 << 10
 };
 
 struct conf_field {

@@ -6,6 +6,7 @@
 #include "http/template.h"
 
 #include "base/panic.h"
+#include "http/mapping.h"
 #include "http/query.h"
 
 struct part {
@@ -19,6 +20,12 @@ struct template {
 	struct str text;
 	size_t n;
 	struct part parts[]; /* no two constants in a row */
+};
+
+/* Where a template is made. */
+struct compiler {
+	struct arena *arena;
+	struct conf_load *load; /* whose `maps` are known; NULL: none are */
 };
 
 /* ---- compiling --------------------------------------------------------- */
@@ -39,40 +46,54 @@ template_name_like(struct arena *a, const struct variable *v, struct str name)
 	    STR_ARG(str_slice(name, cut + 1, name.n)));
 }
 
+/* The best that was found so far. */
+struct suggestion {
+	struct str name, best; /* best.p == NULL: none */
+	size_t distance;
+};
+
+static void
+template_consider(struct suggestion *s, struct str known)
+{
+	size_t d;
+
+	if (known.p == NULL)
+		return;
+	d = str_distance(s->name, known);
+	/* Half of a name is no typing mistake. */
+	if (d > s->distance || 2 * d >= s->name.n ||
+	    (s->best.p != NULL && d == s->distance))
+		return;
+	s->best = known;
+	s->distance = d;
+}
+
 /* A variable's name that is close to NAME; p == NULL: there is none. */
 static struct str
-template_suggest(struct arena *a, struct str name)
+template_suggest(struct compiler *c, struct str name)
 {
 	enum { LONGEST = 48 };
 	const struct variable *table;
-	struct str best = {NULL, 0};
-	size_t distance = 1 + name.n / 4;
+	const struct conf_declared *d;
+	struct suggestion s = { .name = name, .distance = 1 + name.n / 4 };
 
 	if (name.n > LONGEST)
-		return best;
+		return s.best;
 	for (size_t i = 0; (table = variable_table(i)) != NULL; i++)
-		for (const struct variable *v = table; v->name != NULL; v++) {
-			struct str known = template_name_like(a, v, name);
-			size_t d;
-
-			if (known.p == NULL)
-				continue;
-			d = str_distance(name, known);
-			/* Half of a name is no typing mistake. */
-			if (d > distance || 2 * d >= name.n ||
-			    (best.p != NULL && d == distance))
-				continue;
-			best = known;
-			distance = d;
-		}
-	return best;
+		for (const struct variable *v = table; v->name != NULL; v++)
+			template_consider(&s,
+			    template_name_like(c->arena, v, name));
+	for (size_t i = 0; c->load != NULL &&
+	    (d = conf_declared_at(c->load, i)) != NULL; i++)
+		template_consider(&s, d->name);
+	return s.best;
 }
 
 static bool
-template_refuse(struct arena *a, struct str name, struct err *e)
+template_refuse(struct compiler *c, struct str name, struct err *e)
 {
 	enum { SHOWN = 64 };
-	struct str best = template_suggest(a, name);
+	struct str best = template_suggest(c, name);
 
 	if (best.p != NULL && str_has_suffix(best, STR("_")))
 		return err_set(e, "there is no variable $%.*s; did you mean "
@@ -140,16 +161,25 @@ template_add_constant(struct template *tp, char **room, struct str s)
 }
 
 static bool
-template_add_variable(struct arena *a, struct template *tp, struct str name,
-    struct err *e)
+template_add_variable(struct compiler *c, struct template *tp,
+    struct str name, struct err *e)
 {
 	struct part *part = &tp->parts[tp->n];
+	const struct mapping *mapping =
+	    c->load != NULL ? mapping_declared(c->load, name) : NULL;
 	const struct variable *v;
 
 	*part = (struct part){ .write = NULL };
-	v = variable_find(a, name, &part->arg);
+	v = variable_find(c->arena, name, &part->arg);
+	/* One that is named as a variable is refused when it is compiled. */
+	if (v == NULL && mapping != NULL) {
+		part->write = mapping_write;
+		part->arg.mapping = mapping;
+		tp->n++;
+		return true;
+	}
 	if (v == NULL)
-		return template_refuse(a, name, e);
+		return template_refuse(c, name, e);
 	part->write = v->write;
 	part->is_of_query = variable_is_of_query(v);
 	tp->n++;
@@ -167,13 +197,13 @@ template_count_variables(struct str text)
 	return n;
 }
 
-struct template *
-template_compile(struct arena *a, struct str text, struct err *e)
+static struct template *
+template_make(struct compiler *c, struct str text, struct err *e)
 {
 	size_t most = 2 * template_count_variables(text) + 1;
-	struct template *tp = arena_alloc(a,
+	struct template *tp = arena_alloc(c->arena,
 	    sizeof *tp + most * sizeof tp->parts[0]);
-	char *room = arena_alloc(a, text.n);
+	char *room = arena_alloc(c->arena, text.n);
 	size_t at = 0, dollar;
 	struct str name;
 
@@ -189,12 +219,34 @@ template_compile(struct arena *a, struct str text, struct err *e)
 		template_add_constant(tp, &room, str_slice(text, at, dollar));
 		at = dollar;
 		if (!template_take_name(text, &at, &name, e) ||
-		    !template_add_variable(a, tp, name, e))
+		    !template_add_variable(c, tp, name, e))
 			return NULL;
 	}
 	template_add_constant(tp, &room, str_slice(text, at, text.n));
 	ASSERT(tp->n <= most);
 	return tp;
+}
+
+struct template *
+template_compile(struct arena *a, struct str text, struct err *e)
+{
+	return template_make(&(struct compiler){ .arena = a }, text, e);
+}
+
+struct template *
+template_load(struct conf_load *load, struct str text, struct err *e)
+{
+	return template_make(&(struct compiler){
+		.arena = conf_arena(load), .load = load }, text, e);
+}
+
+const struct mapping *
+template_mapping(const struct template *tp, size_t i)
+{
+	for (const struct part *p = tp->parts; p < tp->parts + tp->n; p++)
+		if (p->arg.mapping != NULL && i-- == 0)
+			return p->arg.mapping;
+	return NULL;
 }
 
 bool
@@ -349,6 +401,16 @@ template_parse_value(struct arena *a, struct str text, void *out,
 	return tp != NULL;
 }
 
+static bool
+template_load_value(struct conf_load *load, struct str text, void *out,
+    struct err *e)
+{
+	struct template *tp = template_load(load, text, e);
+
+	*(struct template **)out = tp;
+	return tp != NULL;
+}
+
 static void
 template_format_value(struct buf *b, const void *value)
 {
@@ -361,6 +423,7 @@ template_format_value(struct buf *b, const void *value)
 /* Without `expected`: the errors say it all. */
 const struct conf_type conf_type_template = {
 	.name = "string with variables", .size = sizeof(struct template *),
-	.parse = template_parse_value, .format = template_format_value,
+	.parse = template_parse_value, .parse_in = template_load_value,
+	.format = template_format_value,
 	.json = "\"type\": [\"string\", \"number\", \"boolean\"]"
 };

@@ -13,6 +13,7 @@
 #include "http/txn.h"
 
 struct template;
+struct mapping;
 
 enum template_escape {
 	ESCAPE_NONE,
@@ -28,9 +29,14 @@ enum template_escape {
  * unclosed brace, a "$" without a name. Lives in A, as TEXT must. */
 struct template *template_compile(struct arena *a, struct str text,
     struct err *e);
+/* Likewise in the arena of LOAD, and names of its `maps` are variables. */
+struct template *template_load(struct conf_load *load, struct str text,
+    struct err *e);
 bool template_is_constant(const struct template *tp);
 /* The text it was compiled from. */
 struct str template_text(const struct template *tp);
+/* The I-th of the mappings that it asks for; NULL beyond the last. */
+const struct mapping *template_mapping(const struct template *tp, size_t i);
 void template_write(const struct template *tp, struct txn *t, struct buf *out,
     enum template_escape escape);
 /* The result in the transaction's arena; constant ones are not copied, and
@@ -50,6 +56,7 @@ struct variable_arg {
 	struct str name;  /* "user-agent" of $http_user_agent, "x_y" of $arg_x_y;
 	                   * without a prefix, the name itself */
 	enum field_id id; /* of a field */
+	const struct mapping *mapping; /* of `maps` */
 };
 
 /* Writes the value for T; writing nothing is the empty value. */

@@ -408,6 +408,21 @@ txn_reroute(struct txn *t, struct str path, struct str query)
 }
 
 void
+txn_swap_captures(struct txn *t, struct captures *c)
+{
+	struct captures own = {
+		.subject = t->captured, .at = t->captures,
+		.n = t->n_captures, .names = t->capture_names
+	};
+
+	t->captured = c->subject;
+	t->captures = c->at;
+	t->n_captures = c->n;
+	t->capture_names = c->names;
+	*c = own;
+}
+
+void
 txn_resume(struct txn *t)
 {
 	OBJ_CHECK(t, TXN_MAGIC);

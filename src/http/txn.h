@@ -153,6 +153,8 @@ struct txn {
 	unsigned n_captures;
 	const void *capture_names; /* compiled pattern, for $name */
 
+	struct str *mapped;   /* of each mapping, once asked for; or NULL */
+
 	uint64_t began_us;    /* the first byte of the request, clock_us */
 	uint64_t bytes_sent;  /* head and body, by the transport */
 	uint64_t body_sent;
@@ -224,6 +226,15 @@ void txn_rewrite_path(struct txn *t, struct str raw, struct str path);
 void txn_rewrite_query(struct txn *t, struct str query);
 /* How PATH is sent, what the site says of encoded slashes considered. */
 struct str txn_encode_path(const struct txn *t, struct str path);
+/* The groups of another match for a while: exchanges T's and *C, so that a
+ * second call puts them back. */
+struct captures {
+	struct str subject;
+	size_t *at; /* pairs of offsets */
+	unsigned n;
+	const void *names; /* struct regex * */
+};
+void txn_swap_captures(struct txn *t, struct captures *c);
 /* Answers the STEP_WAIT: the step is called again, later in this tick. */
 void txn_resume(struct txn *t);
 /* For a request that is_early and must not be served so. True: the step has to

@@ -154,7 +154,7 @@ access_log_compile(struct conf_load *load, struct access_log_conf *c,
 {
 	struct err e;
 
-	c->line = template_compile(conf_arena(load), text, &e);
+	c->line = template_load(load, text, &e);
 	if (c->line == NULL)
 		conf_error(load, conf_pos_of(c, &c->format), "bad-variable",
 		    "%s", e.text);

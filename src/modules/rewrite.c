@@ -5,6 +5,7 @@
  * segment "..", a control, no slash at its front) is answered 500 and goes
  * nowhere. The query is kept unless the replacement has one.
  */
+#include "http/mapping.h"
 #include "http/pattern.h"
 #include "http/query.h"
 #include "http/server.h"
@@ -106,19 +107,20 @@ rewrite_check_query(struct str text, struct err *e)
 }
 
 static bool
-rewrite_target_parse(struct arena *a, struct str text, void *out,
+rewrite_target_load(struct conf_load *load, struct str text, void *out,
     struct err *e)
 {
+	struct arena *a = conf_arena(load);
 	struct rewrite_target *to = out;
 	size_t mark = rewrite_find_query(text);
 	struct str query = str_slice(text, mark + 1, text.n);
 
-	to->path = template_compile(a, str_slice(text, 0, mark), e);
+	to->path = template_load(load, str_slice(text, 0, mark), e);
 	if (to->path == NULL || !rewrite_check_path(a, to->path, e))
 		return false;
 	if (mark == text.n)
 		return true;
-	to->query = template_compile(a, query, e);
+	to->query = template_load(load, query, e);
 	return to->query != NULL && rewrite_check_query(query, e);
 }
 
@@ -138,7 +140,7 @@ rewrite_target_format(struct buf *b, const void *value)
 
 static const struct conf_type conf_type_rewrite_target = {
 	.name = "path with variables", .size = sizeof(struct rewrite_target),
-	.parse = rewrite_target_parse, .format = rewrite_target_format,
+	.parse_in = rewrite_target_load, .format = rewrite_target_format,
 	.json = "\"type\": \"string\", \"pattern\": \"^[/$]\""
 };
 
@@ -208,39 +210,23 @@ static const struct conf_schema rewrite_schema = {
 
 /* ---- requests ---------------------------------------------------------- */
 
-/* With the rule's groups in place of the route's. */
-static void
-rewrite_eval(const struct rewrite_target *to, struct txn *t,
-    struct str *path, struct str *query)
+/* False: the result is no path. */
+static bool
+rewrite_apply(const struct rewrite_target *to, struct txn *t,
+    struct captures *groups, struct str *path, struct str *query)
 {
 	struct buf out = buf_in(t->arena);
 
+	mappings_settle(to->path, t);
+	if (to->query != NULL)
+		mappings_settle(to->query, t);
+	txn_swap_captures(t, groups);
 	*path = template_eval(to->path, t);
-	if (to->query == NULL)
-		return;
-	template_write(to->query, t, &out, ESCAPE_QUERY);
-	*query = out.n > 0 ? buf_view(&out) : str_of(NULL, 0);
-}
-
-/* False: the result is no path. */
-static bool
-rewrite_apply(const struct rewrite_rule *rule, struct txn *t, size_t *groups,
-    unsigned n, struct str *path, struct str *query)
-{
-	struct str captured = t->captured;
-	size_t *captures = t->captures;
-	unsigned n_captures = t->n_captures;
-	const void *names = t->capture_names;
-
-	t->captured = t->req.path;
-	t->captures = groups;
-	t->n_captures = n;
-	t->capture_names = rule->regex;
-	rewrite_eval(&rule->to, t, path, query);
-	t->captured = captured;
-	t->captures = captures;
-	t->n_captures = n_captures;
-	t->capture_names = names;
+	if (to->query != NULL) {
+		template_write(to->query, t, &out, ESCAPE_QUERY);
+		*query = out.n > 0 ? buf_view(&out) : str_of(NULL, 0);
+	}
+	txn_swap_captures(t, groups);
 	return path_settle(t->arena, path);
 }
 
@@ -267,13 +253,17 @@ rewrite_step(struct txn *t, const void *conf)
 	for (CONF_EACH(struct rewrite_rule *, rule, &c->rules)) {
 		struct str query = t->req.target.has_query ?
 		    t->req.target.query : str_of(NULL, 0);
-		size_t groups[2 * REGEX_CAPTURES];
+		size_t offsets[2 * REGEX_CAPTURES];
+		struct captures groups = {
+			.subject = t->req.path, .at = offsets,
+			.names = (*rule)->regex
+		};
 		struct str path;
-		unsigned n;
 
-		if (!regex_match((*rule)->regex, t->req.path, groups, &n))
+		if (!regex_match((*rule)->regex, t->req.path, offsets,
+		        &groups.n))
 			continue;
-		if (!rewrite_apply(*rule, t, groups, n, &path, &query))
+		if (!rewrite_apply(&(*rule)->to, t, &groups, &path, &query))
 			return rewrite_refuse(t, *rule);
 		stats->rewritten++;
 		if ((*rule)->then == REWRITE_ROUTE) {

@@ -6,6 +6,7 @@
 #include "process/config.h"
 
 #include "base/log.h"
+#include "http/mapping.h"
 #include "http/router.h"
 #include "http/site_index.h"
 #include "http/template.h"
@@ -169,8 +170,8 @@ static const struct conf_field root_fields[] = {
 	           "its stack, and replaced. One that a debugger holds is left "
 	           "alone."),
 	KEY_LIST(root_conf, include, conf_type_str, .flags = CONF_IS_PATH,
-	    .doc = "Files (with * and ?) whose sites, upstreams and listeners "
-	           "are added to those of this one.",
+	    .doc = "Files (with * and ?) whose sites, upstreams, maps and "
+	           "listeners are added to those of this one.",
 	    .example = "conf.d/*.yaml"),
 	KEY_BLOCK(root_conf, error_log, struct error_log_conf,
 	    error_log_schema, .flags = CONF_ALWAYS,
@@ -192,6 +193,11 @@ static const struct conf_field root_fields[] = {
 	    .doc = "TLS settings for every site."),
 	KEY_BLOCK_MAP(root_conf, upstreams, upstream_schema,
 	    .doc = "Groups of servers that requests are passed to, by name."),
+	KEY_BLOCK_MAP(root_conf, maps, mapping_schema,
+	    .flags = CONF_DECLARES,
+	    .doc = "Variables of your own, by name: each gets its value by "
+	           "looking another one up. They can stand wherever variables "
+	           "can, in other maps as well."),
 	KEY_BLOCKS(root_conf, sites, site_schema, .flags = CONF_REQUIRED,
 	    .doc = "What is served, under which names, on which addresses."),
 	KEY_END
@@ -305,7 +311,9 @@ config_compile(struct config *c)
 	c->generation->root = root;
 	c->generation->shared[MODULE_access_log] = &root->log_formats;
 	upstreams_compile(c->generation, c->load, &root->upstreams);
+	mappings_compile(c->load, &root->maps);
 	generation_compile(c->generation, c->load, &in);
+	mappings_lint(c->load, &root->maps);
 	/* A route with a mistake in it uses nothing. */
 	if (conf_errors(c->load) == 0)
 		upstreams_lint(c->generation, c->load);

@@ -34,6 +34,7 @@ struct root_conf {
 	struct http_conf *http;
 	struct conf_map listeners;
 	struct tls_conf *tls;
+	struct conf_map maps;
 	struct conf_map upstreams;
 	struct conf_list sites;
 	struct settings settings;
