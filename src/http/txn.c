@@ -43,6 +43,7 @@ txn_new(struct server *s, const struct transport *tr, struct conn *c,
 	t->carrier = carrier;
 	t->began_us = clock_us();
 	t->res.head_length = -1;
+	c->requests++;
 	s->stats->in_flight++;
 	return t;
 }

@@ -96,6 +96,8 @@ struct upstream_report {
 	uint64_t bytes_in, bytes_out;
 	const char *phase;     /* "connect", "send", "head", "body" where it failed */
 	const char *cause;     /* a stable word, "refused", "timeout" */
+	/* Its response's, as the server sent it; NULL until there is one. */
+	const struct head *head, *trailers;
 };
 
 /* What a transaction needs of what carries it (HTTP/1, HTTP/2 stream). */

@@ -12,6 +12,7 @@
 #include "net/tls_peer.h"
 
 #include <limits.h>
+#include <netinet/tcp.h>
 #include <unistd.h>
 
 /* ---- kinds of values --------------------------------------------------- */
@@ -91,6 +92,59 @@ variable_sent_http(struct txn *t, const struct variable_arg *arg,
     struct buf *out)
 {
 	variable_put_field(&t->res.head, arg, out);
+}
+
+/* Heads and trailers that there may not be. */
+static void
+variable_put_field_of(const struct head *h, const struct variable_arg *arg,
+    struct buf *out)
+{
+	if (h != NULL)
+		variable_put_field(h, arg, out);
+}
+
+static void
+variable_sent_trailer(struct txn *t, const struct variable_arg *arg,
+    struct buf *out)
+{
+	variable_put_field_of(t->res.trailers, arg, out);
+}
+
+static void
+variable_upstream_http(struct txn *t, const struct variable_arg *arg,
+    struct buf *out)
+{
+	variable_put_field_of(variable_report(t)->head, arg, out);
+}
+
+static void
+variable_upstream_trailer(struct txn *t, const struct variable_arg *arg,
+    struct buf *out)
+{
+	variable_put_field_of(variable_report(t)->trailers, arg, out);
+}
+
+/* "name=value; Path=/": the first line of that name. */
+static void
+variable_upstream_cookie(struct txn *t, const struct variable_arg *arg,
+    struct buf *out)
+{
+	const struct head *h = variable_report(t)->head;
+
+	if (h == NULL)
+		return;
+	HEAD_EACH(f, h) {
+		struct str pair = str_slice(f->value, 0,
+		    str_index(f->value, ';', 0));
+		size_t equals = str_index(pair, '=', 0);
+
+		if (f->id != FIELD_SET_COOKIE || equals == SIZE_MAX ||
+		    !str_eq(str_trim(str_slice(pair, 0, equals)), arg->name))
+			continue;
+		variable_put(out, str_trim(str_slice(pair, equals + 1,
+		    pair.n)));
+		return;
+	}
 }
 
 static void
@@ -332,6 +386,47 @@ variable_hostname(struct txn *t, const struct variable_arg *arg,
 }
 
 static void
+variable_proxy_add_x_forwarded_for(struct txn *t,
+    const struct variable_arg *arg, struct buf *out)
+{
+	struct str chain = head_joined(&t->req.head, FIELD_X_FORWARDED_FOR);
+
+	(void)arg;
+	variable_put(out, chain);
+	if (chain.n > 0)
+		buf_put(out, ", ", 2);
+	peer_format_ip(out, txn_peer(t));
+}
+
+/* Nothing over a unix socket, and when the connection is gone. */
+static bool
+variable_tcp_info(const struct txn *t, struct tcp_info *info)
+{
+	socklen_t n = sizeof *info;
+
+	memset(info, 0, n);
+	return t->conn->peer.family != AF_UNIX && !t->conn->closing &&
+	    getsockopt(t->conn->io.fd, IPPROTO_TCP, TCP_INFO, info, &n) == 0;
+}
+
+#define TCP_FACT(id, member) \
+	static void \
+	variable_##id(struct txn *t, const struct variable_arg *arg, \
+	    struct buf *out) \
+	{ \
+		struct tcp_info info; \
+\
+		(void)arg; \
+		if (variable_tcp_info(t, &info)) \
+			buf_u64(out, info.member); \
+	}
+TCP_FACT(tcpinfo_rtt, tcpi_rtt)
+TCP_FACT(tcpinfo_rttvar, tcpi_rttvar)
+TCP_FACT(tcpinfo_snd_cwnd, tcpi_snd_cwnd)
+TCP_FACT(tcpinfo_rcv_space, tcpi_rcv_space)
+#undef TCP_FACT
+
+static void
 variable_ssl_session_reused(struct txn *t, const struct variable_arg *arg,
     struct buf *out)
 {
@@ -482,7 +577,10 @@ variable_find(struct arena *a, struct str name, struct variable_arg *arg)
 	if (v == NULL || !variable_is_prefix(v))
 		return v;
 	arg->name = str_slice(name, strlen(v->name), name.n);
-	if (v->write == variable_http || v->write == variable_sent_http)
+	if (v->write == variable_http || v->write == variable_sent_http ||
+	    v->write == variable_sent_trailer ||
+	    v->write == variable_upstream_http ||
+	    v->write == variable_upstream_trailer)
 		variable_prepare_field(a, arg);
 	return v;
 }

@@ -618,6 +618,7 @@ conn_open_accepted(struct conn *c, struct net *n, int fd,
 
 	conn_init(c, n, fd, peer, ops);
 	c->is_client = true;
+	c->number = (uint32_t)n->stats->accepted;
 	c->endpoint = ep;
 	n->stats->connections++;
 	if (!loop_add_io(n->loop, &c->io, &e)) {

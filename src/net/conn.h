@@ -64,6 +64,8 @@ struct conn {
 	bool is_drained : 1; /* the socket has nothing; TLS may hold bytes */
 	bool owes_fin : 1;   /* FIN when the ciphertext has left */
 	bool resets : 1;     /* conn_reset_on_close */
+	uint32_t number;   /* accepted: the how manyth of this process */
+	uint32_t requests; /* begun so far, for its owner to count */
 	struct io io;
 	const struct conn_ops *ops;
 	struct net *net;

@@ -240,6 +240,8 @@ exchange_on_answered(struct call *c)
 	x->backend->servers[x->server].addr_at = x->addr;
 	x->report.header_us = clock_us() - x->attempt_us;
 	x->report.phase = x->report.cause = NULL;
+	x->report.head = &c->head;
+	x->report.trailers = &c->trailers;
 	exchange_note_status(x, status);
 	if (status / 100 <= EXCHANGE_CLASSES)
 		stats->responses[status / 100 - 1]++;

@@ -448,8 +448,67 @@ without_an_upstream_nothing_is_told_of_it(void **state)
 {
 	(void)state;
 	for (const struct variable *v = variables; v->name != NULL; v++)
-		if (str_has_prefix(str_from(v->name), STR("upstream_")))
+		if (str_has_suffix(str_from(v->name), STR("_")))
+			continue;
+		else if (str_has_prefix(str_from(v->name), STR("upstream_")))
 			expect(v->name, "");
+	expect("upstream_http_server", "");
+	expect("upstream_cookie_a", "");
+	expect("upstream_trailer_x", "");
+}
+
+static void
+the_upstream_s_head_is_told(void **state)
+{
+	struct head head, trailers;
+	struct upstream_report report = {
+		.head = &head, .trailers = &trailers
+	};
+
+	(void)state;
+	t->upstream = &report;
+	head_init(&head, t->arena, 4);
+	head_init(&trailers, t->arena, 1);
+	head_add_known(&head, FIELD_SERVER, STR("u/1"));
+	head_add_known(&head, FIELD_SET_COOKIE, STR("ab=2; Path=/"));
+	head_add_known(&head, FIELD_SET_COOKIE, STR("a = 1 ; Path=/"));
+	head_add(&trailers, FIELD_OTHER, STR("X-Sum"), STR("7"));
+	expect("upstream_http_server", "u/1");
+	expect("upstream_cookie_a", "1");
+	expect("upstream_cookie_ab", "2");
+	expect("upstream_cookie_b", "");
+	expect("upstream_trailer_x_sum", "7");
+	expect("sent_trailer_x_sum", "");
+	t->res.trailers = &trailers;
+	expect("sent_trailer_x_sum", "7");
+}
+
+static void
+the_connection_is_told(void **state)
+{
+	(void)state;
+	expect("connection", "");
+	t->conn->number = 12;
+	t->conn->requests = 3;
+	expect("connection", "12");
+	expect("connection_requests", "3");
+	t->conn->closing = true;
+	expect("tcpinfo_rtt", "");
+	t->req.port = 8080;
+	expect("request_port", "8080");
+}
+
+static void
+a_chain_of_addresses_is_added_to(void **state)
+{
+	char *own = arena_strdup(t->arena, value("remote_addr"));
+
+	(void)state;
+	expect("proxy_add_x_forwarded_for", own);
+	head_add_known(&t->req.head, FIELD_X_FORWARDED_FOR, STR("a"));
+	head_add_known(&t->req.head, FIELD_X_FORWARDED_FOR, STR("b"));
+	expect("proxy_add_x_forwarded_for",
+	    arena_printf(t->arena, "a, b, %s", own));
 }
 
 static void
@@ -527,6 +586,9 @@ main(void)
 		TEST(times_are_seconds_with_milliseconds),
 		TEST(without_an_upstream_nothing_is_told_of_it),
 		TEST(the_upstream_is_told),
+		TEST(the_upstream_s_head_is_told),
+		TEST(the_connection_is_told),
+		TEST(a_chain_of_addresses_is_added_to),
 		TEST(a_time_that_was_not_reached_is_not_told),
 	};
 
