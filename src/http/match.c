@@ -1,11 +1,12 @@
 /*
  * Matches: conditions on a request that are no path. They are evaluated as they
  * were loaded, against the head as it was sent; nothing is allocated, unless a
- * regular expression has to see a query's value decoded.
+ * regular expression has to see a query's value decoded or a variable is asked.
  */
 #include "http/match.h"
 
 #include "http/query.h"
+#include "http/template.h"
 #include "net/addr.h"
 
 /* ---- rows -------------------------------------------------------------- */
@@ -40,6 +41,19 @@ static const struct conf_field match_fields[] = {
 	    .doc = "The client's address is one of these, or in one of these "
 	    "networks; unix: means those that come by a unix socket.",
 	    .example = "[10.0.0.0/8, 2001:db8::/32]"),
+	KEY_MAP(match_conf, variable, conf_type_value_pattern,
+	    .doc = "By a string with variables: its value for the request is "
+	    "this, or one in which the regular expression is found. What is "
+	    "not known before the route is chosen ($1, $status) is empty.",
+	    .example = "{$ssl_client_verify: SUCCESS, $pool: \"~^beta\"}"),
+	KEY_BLOCKS(match_conf, any, match_schema,
+	    .doc = "One of these must hold, each a match of its own.",
+	    .example = "[{client: 10.0.0.0/8}, {header: {X-Key: \"1\"}}]"),
+	KEY_BLOCKS(match_conf, all, match_schema,
+	    .doc = "All of these must hold, each a match of its own."),
+	KEY_BLOCKS(match_conf, not, match_schema,
+	    .doc = "None of these may hold, each a match of its own.",
+	    .example = "{method: [GET, POST]}"),
 	KEY_END
 };
 
@@ -83,9 +97,31 @@ match_check_names(struct conf_load *load, const struct conf_map *map,
 }
 
 static void
+match_compile_variables(struct conf_load *load, struct match_conf *m)
+{
+	m->variables = arena_zalloc(conf_arena(load),
+	    (m->variable.n + 1) * sizeof(struct template *));
+	for (size_t i = 0; i < m->variable.n; i++) {
+		const struct conf_entry *e = &m->variable.entries[i];
+		struct err err = {""};
+
+		m->variables[i] = template_load(load, e->key, &err);
+		if (m->variables[i] == NULL)
+			conf_error(load, e->key_pos, "bad-variable", "%s",
+			    err.text);
+		else if (template_is_constant(m->variables[i]))
+			conf_error(load, e->key_pos, "bad-variable",
+			    "\"%.*s\" has no variable in it; did you mean "
+			    "\"$%.*s\"?", STR_ARG(e->key), STR_ARG(e->key));
+	}
+}
+
+static void
 match_check(struct conf_load *load, void *block)
 {
-	const struct match_conf *m = block;
+	struct match_conf *m = block;
+
+	match_compile_variables(load, m);
 
 	for (size_t i = 0; i < m->method.n; i++)
 		match_check_method(load, m, i);
@@ -189,6 +225,34 @@ match_scheme(int scheme, const struct txn *t)
 	    (scheme == MATCH_HTTPS) == t->req.is_https;
 }
 
+static bool
+match_variables(const struct match_conf *m, struct txn *t)
+{
+	for (size_t i = 0; i < m->variable.n; i++)
+		if (!value_pattern_matches(m->variable.entries[i].value,
+		        template_eval(m->variables[i], t)))
+			return false;
+	return true;
+}
+
+static bool
+match_all(const struct conf_list *list, struct txn *t)
+{
+	for (CONF_EACH(struct match_conf *, m, list))
+		if (!match_holds(*m, t))
+			return false;
+	return true;
+}
+
+static bool
+match_some(const struct conf_list *list, struct txn *t)
+{
+	for (CONF_EACH(struct match_conf *, m, list))
+		if (match_holds(*m, t))
+			return true;
+	return false;
+}
+
 /* What costs least is asked first. */
 bool
 match_holds(const struct match_conf *m, struct txn *t)
@@ -197,5 +261,8 @@ match_holds(const struct match_conf *m, struct txn *t)
 	    match_client(&m->client, t) &&
 	    match_every(&m->header, t, match_header) &&
 	    match_every(&m->cookie, t, match_cookie) &&
-	    match_every(&m->query, t, match_query);
+	    match_every(&m->query, t, match_query) &&
+	    match_variables(m, t) && match_all(&m->all, t) &&
+	    (m->any.n == 0 || match_some(&m->any, t)) &&
+	    !match_some(&m->not, t);
 }

@@ -22,6 +22,10 @@ struct match_conf {
 	struct conf_map cookie;
 	int scheme; /* enum match_scheme */
 	struct conf_list client; /* struct cidr */
+	struct conf_map variable; /* struct value_pattern, by template */
+	struct conf_list any, all, not; /* struct match_conf * */
+
+	struct template **variables; /* the keys of `variable`, compiled */
 };
 
 struct route_conf {

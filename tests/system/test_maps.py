@@ -28,6 +28,17 @@ CONFIG = """
             respond: {body: $uri}
           - path: /ok
             respond: 204
+          - path: /match/*
+            match: {variable: {$pool: beta, $office$size: "~^inside"}}
+            respond: {body: variable}
+          - path: /match/*
+            match:
+              any: [{header: {X-A: "1"}}, {all: [{query: {a: "1"}},
+                                                 {query: {b: "1"}}]}]
+              not: [{method: POST}, {variable: {$arg_c: "~."}}]
+            respond: {body: any}
+          - path: /match/*
+            respond: {body: none}
 """
 
 
@@ -77,3 +88,19 @@ def test_they_stand_in_redirects_and_rewrites(server):
 def test_what_is_only_asked_for_by_the_log_is_found_there(server):
     server.get("/nowhere")
     assert "/nowhere app missing\n" in server.access_log()
+
+
+@pytest.mark.parametrize("method, query, headers, got", [
+    ("GET", "", {}, "none"),
+    ("GET", "", {"X-Beta": "1"}, "variable"),
+    ("GET", "", {"X-Beta": "canary-x"}, "none"),
+    ("GET", "", {"X-A": "1"}, "any"),
+    ("POST", "", {"X-A": "1"}, "none"),
+    ("GET", "?c=1", {"X-A": "1"}, "none"),
+    ("GET", "?a=1", {}, "none"),
+    ("GET", "?a=1&b=1", {}, "any"),
+    ("GET", "?a=1&b=1&c", {}, "any"),
+])
+def test_routes_are_matched_by_variables_and_logic(server, method, query,
+                                                   headers, got):
+    assert server.request(method, "/match/" + query, headers).text == got

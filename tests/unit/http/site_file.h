@@ -179,17 +179,12 @@ struct asked {
 	struct peer peer;
 };
 
-const struct peer *
-txn_peer(const struct txn *t)
-{
-	return &((const struct asked *)t)->peer;
-}
-
 static inline void
 asked_init(struct asked *q, struct arena *a, const char *path)
 {
 	*q = (struct asked){ .peer.family = AF_UNIX };
 	q->txn.arena = a;
+	q->txn.peer = &q->peer;
 	q->txn.req.method = METHOD_GET;
 	q->txn.req.method_name = STR("GET");
 	q->txn.req.path = str_from(path);
