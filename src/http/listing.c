@@ -1,6 +1,6 @@
 /*
  * Listings: reading a directory, in a thread of the pool, and putting it into an
- * order. How it is shown is listing_page's.
+ * order. How it is written down is listing_page's.
  */
 #include "http/listing.h"
 
@@ -10,6 +10,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,6 +21,7 @@ struct listing_job {
 	struct listing listing;
 	char *root, *path;
 	enum file_symlinks symlinks;
+	struct listing_wish wish;
 	void (*ready)(void *arg); /* NULL: nobody waits any more */
 	void *arg;
 	bool is_done;
@@ -119,6 +122,20 @@ listing_open(struct listing_reader *r)
 }
 
 static void
+listing_write(struct listing_job *j)
+{
+	struct listing *l = &j->listing;
+	struct buf text = buf_in(l->arena);
+
+	listing_sort(l, j->wish.order);
+	if (j->wish.form == LISTING_JSON)
+		listing_json(&text, l);
+	else
+		listing_html(&text, l, j->wish.title, j->wish.order);
+	l->text = buf_view(&text);
+}
+
+static void
 listing_run(struct job *job)
 {
 	struct listing_job *j = CONTAINER_OF(job, struct listing_job, job);
@@ -131,6 +148,8 @@ listing_run(struct job *job)
 	}
 	listing_open(&r);
 	close(r.root);
+	if (j->listing.error == 0)
+		listing_write(j);
 }
 
 /* ---- the job ----------------------------------------------------------- */
@@ -155,14 +174,16 @@ listing_done(struct job *job)
 }
 
 struct listing_job *
-listing_read(struct pool *p, const struct file_root *root, struct str path,
-    void (*ready)(void *arg), void *arg)
+listing_read(struct pool *p, const struct file_root *root,
+    const struct listing_wish *wish, void (*ready)(void *arg), void *arg)
 {
 	struct listing_job *j = mem_zalloc(sizeof *j);
 
 	j->listing.arena = arena_new();
 	j->root = arena_strdup(j->listing.arena, root->path);
-	j->path = arena_memdup(j->listing.arena, path.p, path.n);
+	j->path = arena_memdup(j->listing.arena, wish->path.p, wish->path.n);
+	j->wish = *wish;
+	j->wish.title = arena_str(j->listing.arena, wish->title);
 	j->symlinks = root->symlinks;
 	j->ready = ready;
 	j->arg = arg;
@@ -175,8 +196,8 @@ listing_read(struct pool *p, const struct file_root *root, struct str path,
 	return NULL;
 }
 
-struct listing *
-listing_of(struct listing_job *j)
+const struct listing *
+listing_of(const struct listing_job *j)
 {
 	return &j->listing;
 }

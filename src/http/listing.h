@@ -22,24 +22,8 @@ struct listing {
 	size_t n;
 	bool is_cut; /* there were more than LISTING_MAX */
 	int error;   /* errno: it could not be read */
+	struct str text; /* the document */
 };
-
-/*
- * A directory is read in the pool. Left out are names that begin with a dot,
- * what is no file and no directory, and links that ROOT does not follow.
- */
-struct listing_job;
-
-/* READY is called in the loop, once and never inline. NULL: the pool is
- * full. */
-struct listing_job *listing_read(struct pool *p, const struct file_root *root,
-    struct str path, void (*ready)(void *arg), void *arg);
-/* What was read, once READY was called; it belongs to the job. */
-struct listing *listing_of(struct listing_job *j);
-/* At any time; READY is not called any more. NULL is harmless. */
-void listing_end(struct listing_job *j);
-
-/* ---- showing it -------------------------------------------------------- */
 
 enum listing_key { LISTING_BY_NAME, LISTING_BY_SIZE, LISTING_BY_TIME };
 
@@ -51,11 +35,38 @@ struct listing_order {
 /* From a query: "sort=size&order=desc"; what it does not say is by name,
  * upwards. */
 struct listing_order listing_order_of(struct str query);
+
+enum listing_form { LISTING_OFF, LISTING_HTML, LISTING_JSON };
+
+struct listing_wish {
+	struct str path;  /* the directory, decoded, with its slash */
+	struct str title; /* what the page calls it */
+	enum listing_form form;
+	struct listing_order order;
+};
+
+/*
+ * A directory is read, sorted and written down in the pool. Left out are names
+ * that begin with a dot, what is no file and no directory, and links that ROOT
+ * does not follow.
+ */
+struct listing_job;
+
+/* READY is called in the loop, once and never inline. NULL: the pool is
+ * full. */
+struct listing_job *listing_read(struct pool *p, const struct file_root *root,
+    const struct listing_wish *wish, void (*ready)(void *arg), void *arg);
+/* What was read, once READY was called; it belongs to the job. */
+const struct listing *listing_of(const struct listing_job *j);
+/* At any time; READY is not called any more. NULL is harmless. */
+void listing_end(struct listing_job *j);
+
+/* ---- its parts --------------------------------------------------------- */
+
 /* Directories come first, whatever the order. */
 void listing_sort(struct listing *l, struct listing_order order);
-/* PATH is the directory's, decoded, with its slash. Whole documents; all that
- * comes from names is escaped. */
-void listing_html(struct buf *out, const struct listing *l, struct str path,
+/* Whole documents; all that comes from names is escaped. */
+void listing_html(struct buf *out, const struct listing *l, struct str title,
     struct listing_order order);
 void listing_json(struct buf *out, const struct listing *l);
 

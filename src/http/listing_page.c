@@ -100,17 +100,21 @@ page_size(struct buf *out, uint64_t size)
 	    tenths % 10, units[unit]);
 }
 
-/* As ISO 8601 has it; FORMAT for people or for programs. */
+/* As ISO 8601 has it; to the second for programs. */
 static void
-page_time(struct buf *out, int64_t seconds, const char *format)
+page_time(struct buf *out, int64_t seconds, bool is_exact)
 {
 	time_t t = (time_t)seconds;
 	struct tm tm;
 	char text[40];
 	size_t n = 0;
 
-	if (gmtime_r(&t, &tm) != NULL)
-		n = strftime(text, sizeof text, format, &tm);
+	if (gmtime_r(&t, &tm) == NULL)
+		return;
+	if (is_exact)
+		n = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+	else
+		n = strftime(text, sizeof text, "%Y-%m-%d %H:%M", &tm);
 	buf_put(out, text, n);
 }
 
@@ -128,20 +132,20 @@ page_head(struct buf *out, enum listing_key key, const char *word,
 }
 
 void
-listing_html(struct buf *out, const struct listing *l, struct str path,
+listing_html(struct buf *out, const struct listing *l, struct str title,
     struct listing_order order)
 {
 	buf_z(out, page_style);
 	buf_z(out, "<title>");
-	page_name(out, path);
+	page_name(out, title);
 	buf_z(out, "</title>\n<h1>");
-	page_name(out, path);
+	page_name(out, title);
 	buf_z(out, "</h1>\n<table>\n<tr>");
 	page_head(out, LISTING_BY_NAME, "name", "Name", order);
 	page_head(out, LISTING_BY_SIZE, "size", "Size", order);
 	page_head(out, LISTING_BY_TIME, "time", "Modified (UTC)", order);
 	buf_z(out, "</tr>\n");
-	if (path.n > 1)
+	if (title.n > 1)
 		buf_z(out, "<tr><td><a href=\"../\">../</a><td><td></tr>\n");
 	for (size_t i = 0; i < l->n; i++) {
 		const struct listing_entry *e = &l->entries[i];
@@ -151,7 +155,7 @@ listing_html(struct buf *out, const struct listing *l, struct str path,
 		if (!e->is_directory)
 			page_size(out, e->size);
 		buf_z(out, "<td>");
-		page_time(out, e->modified, "%Y-%m-%d %H:%M");
+		page_time(out, e->modified, false);
 		buf_z(out, "</tr>\n");
 	}
 	buf_z(out, "</table>\n");
@@ -193,7 +197,7 @@ listing_json(struct buf *out, const struct listing *l)
 		if (!e->is_directory)
 			buf_printf(out, ",\"size\":%" PRIu64, e->size);
 		buf_z(out, ",\"modified\":\"");
-		page_time(out, e->modified, "%Y-%m-%dT%H:%M:%SZ");
+		page_time(out, e->modified, true);
 		buf_z(out, "\"}");
 	}
 	buf_z(out, "\n]\n");

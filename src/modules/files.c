@@ -6,8 +6,10 @@
  * a system call.
  */
 #include "http/file_reply.h"
+#include "http/listing.h"
 #include "http/server.h"
 #include "http/template.h"
+#include "http/weight.h"
 #include "modules/modules.h"
 
 #include <errno.h>
@@ -21,6 +23,7 @@ struct files_conf {
 	struct conf_map types;  /* char * */
 	char *default_type;
 	int symlinks; /* enum file_symlinks */
+	int listing;  /* enum listing_form */
 
 	/* Made by files_prepare. */
 	struct file_root place;
@@ -32,6 +35,11 @@ static const char *const files_symlinks[] = {
 	[FILE_SYMLINKS_INSIDE] = "inside",
 	[FILE_SYMLINKS_ALWAYS] = "always",
 	NULL
+};
+
+static const char *const files_listings[] = {
+	[LISTING_OFF] = "off", [LISTING_HTML] = "html",
+	[LISTING_JSON] = "json", NULL
 };
 
 static const struct conf_field files_fields[] = {
@@ -57,6 +65,13 @@ static const struct conf_field files_fields[] = {
 	    .example = "{md: text/plain}"),
 	KEY_STR(files_conf, default_type, .dflt = "application/octet-stream",
 	    .doc = "The media type of files whose extension nobody knows."),
+	KEY_CHOICE(files_conf, listing, files_listings, .dflt = "off",
+	    .doc = "What a directory without an index file is answered with: "
+	    "off is 403; html a page of what is in it, whose columns sort it, "
+	    "or JSON for who wants that more (Accept); json always that. Names "
+	    "that begin with a dot are not shown, nor links that are not "
+	    "followed, nor more than 10000.",
+	    .example = "html"),
 	KEY_CHOICE(files_conf, symlinks, files_symlinks, .dflt = "inside",
 	    .doc = "Which symbolic links below the root are followed: none; "
 	    "those with a relative target that stays beneath the root; or all, "
@@ -237,6 +252,7 @@ struct walk {
 	struct str name; /* what is looked up; of a directory, with its slash */
 	size_t index;    /* which of its index files; beyond: itself */
 	struct file *file; /* what the response is made of */
+	struct listing_job *listing; /* or this */
 };
 
 static void
@@ -246,6 +262,7 @@ walk_on_end(void *arg)
 
 	file_waiter_cancel(&w->waiter);
 	file_unref(w->file);
+	listing_end(w->listing);
 }
 
 static void
@@ -403,6 +420,78 @@ walk_lacks_slash(const struct walk *w)
 	    str_eq(str_slice(w->name, 0, path.n), path);
 }
 
+/* Whether the client asks for JSON, and more than for a page. */
+static bool
+files_wants_json(const struct txn *t)
+{
+	unsigned json = 0, html = 0;
+
+	HEAD_EACH(f, &t->req.head) {
+		struct str list = f->value, name;
+		unsigned weight;
+
+		if (f->id != FIELD_ACCEPT)
+			continue;
+		while (weight_next(&list, &name, &weight))
+			if (str_case_eq(name, STR("application/json")))
+				json = weight;
+			else if (str_case_eq(name, STR("text/html")))
+				html = weight;
+	}
+	return json > html;
+}
+
+static enum verdict
+walk_reply_listing(struct walk *w)
+{
+	const struct listing *l = listing_of(w->listing);
+	struct txn *t = w->txn;
+	bool is_json = w->conf->listing == LISTING_JSON || files_wants_json(t);
+
+	if (l->error == EACCES) {
+		txn_reply_error(t, 403);
+		return STEP_STOP;
+	}
+	if (l->error != 0) {
+		txn_fail(t, 503, "listing_failed",
+		    "a directory cannot be read: %s", strerror(l->error));
+		return STEP_STOP;
+	}
+	txn_reply(t, 200);
+	txn_reply_bytes(t, is_json ? "application/json" :
+	    "text/html; charset=utf-8", l->text);
+	if (w->conf->listing == LISTING_HTML)
+		txn_reply_field(t, FIELD_VARY, STR("Accept"));
+	return STEP_STOP;
+}
+
+static void
+walk_on_listed(void *arg)
+{
+	txn_resume(((struct walk *)arg)->txn);
+}
+
+static enum verdict
+walk_list(struct walk *w)
+{
+	struct txn *t = w->txn;
+	struct listing_wish wish = {
+		.path = w->name, .title = t->req.path,
+		.form = files_wants_json(t) ? LISTING_JSON :
+		    (enum listing_form)w->conf->listing,
+		.order = listing_order_of(t->req.target.query)
+	};
+
+	if (walk_lacks_slash(w))
+		return files_reply_slash(t);
+	w->listing = listing_read(t->server->net->pool, &w->conf->place, &wish,
+	    walk_on_listed, w);
+	if (w->listing != NULL)
+		return STEP_WAIT;
+	txn_fail(t, 503, "pool_full", "no thread is free to read a directory");
+	return STEP_STOP;
+}
+
 /*
  * Answers with what was found, or goes to the next name: false. A directory
  * counts only with an index, unless nothing else is left to try; what is
@@ -428,6 +517,11 @@ walk_answer(struct walk *w, enum verdict *out)
 	if (walk_is_directory(w) && w->index < w->conf->index.n) {
 		w->index++;
 		return false;
+	}
+	if (f->kind == FILE_DIRECTORY && walk_is_directory(w) &&
+	    w->conf->listing != LISTING_OFF) {
+		*out = walk_list(w);
+		return true;
 	}
 	if (!walk_is_last(w)) {
 		w->at++;
@@ -458,6 +552,8 @@ files_step(struct txn *t, const void *conf)
 		return files_reply_method(t);
 	if (w == NULL)
 		*slot = w = walk_new(t, conf);
+	if (w->listing != NULL)
+		return walk_reply_listing(w);
 
 	do {
 		while (w->name.n == 0) {
