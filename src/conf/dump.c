@@ -306,6 +306,14 @@ dump_entry(struct dump *d, const struct conf_field *row,
 }
 
 static void
+dump_entries(struct dump *d, const struct conf_field *row,
+    const struct conf_map *map, size_t inherited)
+{
+	for (size_t i = 0; i < map->n; i++)
+		dump_entry(d, row, &map->entries[i], i < inherited);
+}
+
+static void
 dump_map(struct dump *d, const struct conf_field *row,
     const struct conf_map *map, size_t inherited)
 {
@@ -313,8 +321,7 @@ dump_map(struct dump *d, const struct conf_field *row,
 		buf_z(&d->line, " {}");
 	dump_line_end(d);
 	d->indent += DUMP_INDENT;
-	for (size_t i = 0; i < map->n; i++)
-		dump_entry(d, row, &map->entries[i], i < inherited);
+	dump_entries(d, row, map, inherited);
 	d->indent -= DUMP_INDENT;
 }
 
@@ -391,6 +398,10 @@ dump_row(struct dump *d, const struct block *b, const struct row_walk *w)
 		/* What it names is part of the text already. */
 		buf_z(&d->line, "# include is written out here");
 		dump_line_end(d);
+		return;
+	}
+	if (row_is_numbered(w->row)) {
+		dump_entries(d, w->row, (const void *)value, mark->appended);
 		return;
 	}
 	if (dump_is_appended(d, w, mark)) {

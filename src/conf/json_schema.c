@@ -332,6 +332,15 @@ json_required(struct json *j, const struct conf_schema *schema)
 }
 
 static void
+json_numbered(struct json *j, const struct conf_field *row)
+{
+	json_next(j);
+	buf_z(j->out, "\"patternProperties\": {\"^[0-9]\": {");
+	json_item(j, row);
+	buf_z(j->out, "}}");
+}
+
+static void
 json_object(struct json *j, const struct conf_schema *schema,
     bool is_inherited)
 {
@@ -341,13 +350,19 @@ json_object(struct json *j, const struct conf_schema *schema,
 	buf_z(j->out, "\"type\": \"object\"");
 	json_next(j);
 	buf_z(j->out, "\"additionalProperties\": false");
+	while (row_next(&w))
+		if (row_is_numbered(w.row))
+			json_numbered(j, w.row);
 	if (!is_inherited)
 		json_required(j, schema);
 	json_next(j);
 	json_name(j, "properties");
 	buf_chr(j->out, '{');
 	j->indent++;
+	w = (struct row_walk){.schema = schema};
 	while (row_next(&w)) {
+		if (row_is_numbered(w.row))
+			continue;
 		if (has_any)
 			buf_chr(j->out, ',');
 		json_newline(j);

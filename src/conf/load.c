@@ -292,6 +292,27 @@ load_row(struct conf_load *load, const struct scope *scope,
 	});
 }
 
+/* The entries of a map that has no key of its own, as if it had one. */
+static void
+load_numbered(struct conf_load *load, const struct scope *scope,
+    const struct node *node)
+{
+	const struct conf_schema *schema = scope->block->schema;
+	struct node map = { .kind = NODE_MAP };
+	struct node_pair pair = { .value = &map };
+	struct row_walk w, of;
+
+	map.map.pairs = arena_alloc(load->arena,
+	    node->map.n * sizeof *map.map.pairs);
+	for (size_t i = 0; i < node->map.n; i++)
+		if (!row_find(schema, node->map.pairs[i].key, &w) &&
+		    row_find_numbered(schema, node->map.pairs[i].key, &of))
+			map.map.pairs[map.map.n++] = node->map.pairs[i];
+	pair.pos = map.pos = map.map.pairs[0].pos;
+	row_find_numbered(schema, map.map.pairs[0].key, &of);
+	load_row(load, scope, &of, &pair);
+}
+
 /*
  * The keys of a block. Lists and maps of blocks come last, whatever the order
  * of the file is: what is in them may lean on what stands beside them.
@@ -300,25 +321,31 @@ static void
 load_rows(struct conf_load *load, struct scope *scope,
     const struct node *node)
 {
-	bool has_deferred = false;
+	bool has_deferred = false, has_numbered = false;
 	const char *meant;
 	struct row_walk w;
 
 	for (size_t i = 0; i < node->map.n; i++) {
 		const struct node_pair *pair = &node->map.pairs[i];
 
-		if (!row_find(scope->block->schema, pair->key, &w)) {
+		if (row_find(scope->block->schema, pair->key, &w)) {
+			if (row_has_many_blocks(w.row))
+				has_deferred = true;
+			else
+				load_row(load, scope, &w, pair);
+		} else if (row_find_numbered(scope->block->schema, pair->key,
+		    &w)) {
+			has_numbered = true;
+		} else {
 			meant = hint_unknown_key(load, scope->block->schema,
 			    pair);
 			if (meant != NULL &&
 			    scope->n_misspelt < COUNT_OF(scope->misspelt))
 				scope->misspelt[scope->n_misspelt++] = meant;
-		} else if (row_has_many_blocks(w.row)) {
-			has_deferred = true;
-		} else {
-			load_row(load, scope, &w, pair);
 		}
 	}
+	if (has_numbered)
+		load_numbered(load, scope, node);
 	for (size_t i = 0; has_deferred && i < node->map.n; i++) {
 		const struct node_pair *pair = &node->map.pairs[i];
 

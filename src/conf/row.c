@@ -35,10 +35,31 @@ row_find(const struct conf_schema *schema, struct str name,
 	while (row_next(out)) {
 		const char *z = out->row->name;
 
+		if (row_is_numbered(out->row))
+			continue;
 		if (z[0] == name.p[0] && strncmp(z, name.p, name.n) == 0 &&
 		    z[name.n] == '\0')
 			return true;
 	}
+	return false;
+}
+
+bool
+row_is_numbered(const struct conf_field *row)
+{
+	return (row->flags & CONF_NUMBERED) != 0;
+}
+
+bool
+row_find_numbered(const struct conf_schema *schema, struct str name,
+    struct row_walk *out)
+{
+	*out = (struct row_walk){.schema = schema};
+	if (name.n == 0 || name.p[0] < '0' || name.p[0] > '9')
+		return false;
+	while (row_next(out))
+		if (row_is_numbered(out->row))
+			return true;
 	return false;
 }
 

@@ -103,6 +103,10 @@ struct row_walk {
 bool row_next(struct row_walk *w);
 bool row_find(const struct conf_schema *schema, struct str name,
     struct row_walk *out);
+/* The map that takes the key NAME. */
+bool row_find_numbered(const struct conf_schema *schema, struct str name,
+    struct row_walk *out);
+bool row_is_numbered(const struct conf_field *row);
 bool row_is_path(const struct conf_field *row);
 /* Whether it holds blocks other than as the one block of its key. */
 bool row_has_many_blocks(const struct conf_field *row);

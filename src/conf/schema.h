@@ -98,7 +98,10 @@ enum conf_flag {
 	CONF_DROPS = 1 << 9,
 	/* The keys of this map of the outermost block are known, by
 	 * conf_declared, before anything else is loaded. */
-	CONF_DECLARES = 1 << 10
+	CONF_DECLARES = 1 << 10,
+	/* A map whose entries stand in its block itself, beside the other keys:
+	 * what begins with a digit. Its name is for the manual only. */
+	CONF_NUMBERED = 1 << 11
 };
 
 struct conf_field {

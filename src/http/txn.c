@@ -11,9 +11,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/panic.h"
+#include "http/error_page.h"
 #include "http/generation.h"
 #include "http/grpc.h"
 #include "http/policy.h"
+#include "http/problem.h"
 #include "http/router.h"
 #include "http/server.h"
 #include "http/site_index.h"
@@ -69,7 +71,9 @@ txn_settle(struct txn *t)
 {
 	if (t->res.status == 0)
 		txn_reply_error(t, 404);
-	if (t->answer_as != 0 && t->res.status / 100 == 2)
+	if (t->page != NULL)
+		error_page_settle(t);
+	else if (t->answer_as != 0 && t->res.status / 100 == 2)
 		t->res.status = t->answer_as;
 }
 
@@ -128,8 +132,7 @@ txn_reply_refusal(struct txn *t, int status)
 		txn_reply_error(t, status);
 	} else {
 		txn_reply(t, status);
-		txn_reply_bytes(t, "text/html", status_page_saying(t->arena,
-		    status, what, t->detail));
+		problem_reply(t, what, t->detail);
 	}
 }
 
@@ -565,7 +568,7 @@ txn_reply_error(struct txn *t, int status)
 	}
 	txn_reply(t, status);
 	if (!status_has_no_body(status))
-		txn_reply_bytes(t, "text/html", status_page(status));
+		problem_reply(t, NULL, NULL);
 }
 
 void

@@ -22,6 +22,7 @@
 #define TXN_MAGIC 0x7A5AC710u
 
 struct admission;
+struct error_page;
 struct generation;
 struct http_conf;
 struct plan;
@@ -79,6 +80,7 @@ struct response {
 	 * -1: nothing. */
 	int64_t head_length;
 	bool close;    /* the connection ends after this response */
+	bool is_builtin; /* its body is the page that we have of its status */
 	bool upgraded; /* 101: both bodies are raw bytes from here on */
 	/* The body must not wait for more bytes to fill a write; always so:
 	 * what a peek gives is sent in the same tick. Trailers, when the body
@@ -144,6 +146,7 @@ struct txn {
 	unsigned reroutes; /* internal redirects so far */
 	int answer_as; /* the status of what succeeds from here on, that of the
 	                * error whose page it is; 0: its own */
+	struct error_page *page; /* what else of that error stays; or NULL */
 	bool waiting; /* for txn_resume */
 	bool resumed; /* it came; txn_continue is owed */
 	bool is_held; /* WAITing for the end of the client's handshake */
@@ -250,8 +253,8 @@ void txn_reply_field(struct txn *t, enum field_id id, struct str value);
 /* Sets the body; LENGTH is in the flow. */
 void txn_reply_body(struct txn *t, struct flow *body);
 void txn_reply_bytes(struct txn *t, const char *type, struct str bytes);
-/* A response with the built-in page of its status; an error to a client of
- * gRPC is said in its own words. */
+/* A response with the built-in page of its status: problem+json for who prefers
+ * that, else HTML; an error to a client of gRPC is said in its own words. */
 void txn_reply_error(struct txn *t, int status);
 /* As txn_reply_error, and says why: WORD is stable and goes to the access log;
  * the sentence goes to the error log, rate limited, with the request. */

@@ -362,7 +362,8 @@ forward_target(const struct txn *t)
 
 	/* The upstream is an origin server to us, whatever the client took us
 	 * for (RFC 9112 sections 3.2.1 and 3.2.4). */
-	if (target->form == TARGET_ASTERISK || forward_means_asterisk(t))
+	if (t->page == NULL &&
+	    (target->form == TARGET_ASTERISK || forward_means_asterisk(t)))
 		return STR("*");
 	if (!target->has_query)
 		return path;

@@ -1,0 +1,14 @@
+/* The built-in pages of errors: HTML, or problem details in JSON (RFC 9457) for
+ * clients that say they prefer JSON. */
+#ifndef HTTP_PROBLEM_H
+#define HTTP_PROBLEM_H
+
+#include "http/txn.h"
+
+/* Whether an Accept field of this value wants JSON rather than HTML. */
+bool problem_is_wanted(struct str accept);
+/* Gives the response of T, which has a status and nothing else, its page, with
+ * a sentence "WHAT: WHY" (constants of ours) if WHAT is not NULL. */
+void problem_reply(struct txn *t, const char *what, const char *why);
+
+#endif
