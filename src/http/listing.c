@@ -1,6 +1,6 @@
 /*
- * Listings: reading a directory, in a thread of the pool, and putting it into an
- * order. How it is written down is listing_page's.
+ * Listings: reading a directory, in a thread of the pool, and putting it into
+ * an order. How it is written down is listing_page's.
  */
 #include "http/listing.h"
 

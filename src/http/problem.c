@@ -1,7 +1,7 @@
 /*
  * Built-in pages. JSON is for who names it in Accept: what browsers send never
- * does, and what takes anything gets HTML, as ever. Neither form names a program
- * or a version.
+ * does, and what takes anything gets HTML, as ever. Neither form names a
+ * program or a version.
  */
 #include "http/problem.h"
 

@@ -57,14 +57,14 @@ error_page_check(struct conf_load *load, void *block)
 static const struct conf_field error_page_fields[] = {
 	KEY_TEMPLATE(error_page_conf, path,
 	    .doc = "A path of the same site, with a query if there is one, "
-	    "that a route answers as if a GET for it had come: any route, those of "
-	    "upstreams as well. The request's body, conditions and ranges are "
-	    "not for it.",
+	    "that a route answers as if a GET for it had come: any route, "
+	    "those of upstreams as well. The request's body, conditions and ranges "
+	    "are not for it.",
 	    .example = "/errors/$status.html"),
 	{.name = "file", .shape = CONF_SCALAR, .type = &conf_type_path,
 	 .offset = CONF_OFFSET(error_page_conf, file, char *),
-	 .doc = "A file of at most 1m, read when the configuration is loaded: a "
-	 "page that nothing can take away.",
+	 .doc = "A file of at most 1m, read when the configuration is loaded: "
+	 "a page that nothing can take away.",
 	 .example = "/etc/weir/50x.html"},
 	KEY_TEMPLATE(error_page_conf, body,
 	    .doc = "The page itself. Nothing is escaped: what a variable holds "
@@ -102,8 +102,9 @@ static const struct conf_field error_pages_fields[] = {
 static const struct conf_schema error_pages_schema = {
 	.name = "error_pages",
 	.doc = "Pages of errors, by status. The status stays what it is, and "
-	    "so do the fields that go with it. They are for errors that are made "
-	    "here: what a route's respond has given a body is left alone, and "
+	    "so do the fields that go with it. They are for errors that are "
+	    "made here: what a route's respond has given a body is left alone, "
+	    "and "
 	    "so is what an upstream answers, unless intercept is on. A request "
 	    "that is refused before it has a route gets those of its site. "
 	    "Without a page, or where one cannot be had, there is a built-in "
@@ -278,8 +279,8 @@ const struct module error_pages_module = {
 	.levels = LEVEL_TOP | LEVEL_SITE | LEVEL_ROUTE,
 	.schema = &error_pages_schema,
 	.flags = CONF_CAN_BE_OFF,
-	.doc = "Pages of errors by status, or by class. What is said further in "
-	    "is added to what is said further out.",
+	.doc = "Pages of errors by status, or by class. What is said further "
+	    "in is added to what is said further out.",
 	.prepare = error_pages_prepare,
 	.step = error_pages_step,
 };
