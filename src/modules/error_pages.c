@@ -58,8 +58,8 @@ static const struct conf_field error_page_fields[] = {
 	KEY_TEMPLATE(error_page_conf, path,
 	    .doc = "A path of the same site, with a query if there is one, "
 	    "that a route answers as if a GET for it had come: any route, "
-	    "those of upstreams as well. The request's body, conditions and ranges "
-	    "are not for it.",
+	    "those of upstreams as well. The request's body, conditions and "
+	    "ranges are not for it.",
 	    .example = "/errors/$status.html"),
 	{.name = "file", .shape = CONF_SCALAR, .type = &conf_type_path,
 	 .offset = CONF_OFFSET(error_page_conf, file, char *),

@@ -179,6 +179,9 @@ expect_error(const struct module *m, const char *yaml, const char *part)
 
 /* ---- transactions ------------------------------------------------------ */
 
+static struct http_conf plain_http;
+static const struct site plain_site = { .http = &plain_http };
+
 static inline struct txn *
 request(struct world *w, const char *method, const char *target)
 {
@@ -196,6 +199,7 @@ request(struct world *w, const char *method, const char *target)
 	t->peer = &t->conn->peer;
 	t->conn->peer.family = AF_INET;
 	assert_int_equal(inet_pton(AF_INET, "192.0.2.7", t->conn->peer.ip), 1);
+	t->site = &plain_site;
 	t->req.method = strcmp(method, "HEAD") == 0 ? METHOD_HEAD : METHOD_GET;
 	t->req.method_name = str_from(method);
 	t->req.raw = str_from(target);
