@@ -238,9 +238,6 @@ forward_is_hop(const struct field *f, struct str named)
 enum forward_body
 forward_body_of(const struct txn *t)
 {
-	/* They came with all of the body; only chunks have room for them. */
-	if (t->req.trailers != NULL)
-		return FORWARD_CHUNKED;
 	if (t->req.body->length == 0)
 		return FORWARD_NO_BODY;
 	return t->req.body->length > 0 ? FORWARD_LENGTH : FORWARD_CHUNKED;

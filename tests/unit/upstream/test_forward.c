@@ -301,23 +301,6 @@ a_response_loses_only_what_concerns_the_connection(void **state)
 }
 
 static void
-trailers_that_came_with_the_body_have_room(void **state)
-{
-	struct arena *a = arena_new();
-	struct txn *t = txn_of(a, "POST / HTTP/1.1\r\nHost: a\r\n\r\n");
-	struct head trailers;
-
-	(void)state;
-	assert_int_equal(forward_body_of(t), FORWARD_NO_BODY);
-	t->req.body->length = 3;
-	assert_int_equal(forward_body_of(t), FORWARD_LENGTH);
-	head_init(&trailers, a, 1);
-	t->req.trailers = &trailers;
-	assert_int_equal(forward_body_of(t), FORWARD_CHUNKED);
-	arena_end(a);
-}
-
-static void
 trailers_lose_what_steers_a_message(void **state)
 {
 	struct arena *a = arena_new();
@@ -377,7 +360,6 @@ main(void)
 		cmocka_unit_test(some_upgrades_never_pass),
 		cmocka_unit_test(
 		    a_response_loses_only_what_concerns_the_connection),
-		cmocka_unit_test(trailers_that_came_with_the_body_have_room),
 		cmocka_unit_test(trailers_lose_what_steers_a_message),
 		cmocka_unit_test(early_data_is_told),
 	};
