@@ -108,8 +108,8 @@ def test_sites_that_pass_to_each_other(weir):
         assert w.get("/").status == 508
     assert refused(w) == 3
     # Nothing is left of it.
-    m = w.get("/metrics", port="port9").text
-    assert "\nweir_http_requests_in_flight 0\n" in m
+    wait_until(lambda: "\nweir_http_requests_in_flight 0\n" in
+               w.get("/metrics", port="port9").text)
 
 
 def test_a_loop_with_a_body_ends(weir):
