@@ -105,6 +105,23 @@ error_page_close_body(void *arg)
 	flow_close(arg);
 }
 
+/* What upstreams are not to see stays so, and what Connection names ends with it
+ * (RFC 9110 section 7.6.1). */
+static void
+error_page_copy(struct head *asked, struct head *from)
+{
+	struct str named = head_joined(from, FIELD_CONNECTION);
+
+	HEAD_EACH(f, from) {
+		if (NAMES(error_page_unasked, f->name) ||
+		    (named.p != NULL && field_has_token(named, f->name)))
+			continue;
+		head_add(asked, f->id, f->name, f->value);
+		if (f->withheld)
+			head_withhold(asked, f->name, true);
+	}
+}
+
 /* The page's request. A head that was refused is not passed on to anybody. */
 static void
 error_page_ask(struct txn *t)
@@ -114,9 +131,7 @@ error_page_ask(struct txn *t)
 	head_init(&asked, t->arena, 8);
 	if (t->refusal == REFUSAL_NONE || t->route != NULL ||
 	    t->refusal == REFUSAL_NO_ROUTE)
-		HEAD_EACH(f, &t->req.head)
-			if (!NAMES(error_page_unasked, f->name))
-				head_add(&asked, f->id, f->name, f->value);
+		error_page_copy(&asked, &t->req.head);
 	if (!head_has(&asked, FIELD_HOST) && t->req.host.n > 0)
 		head_add_known(&asked, FIELD_HOST, t->req.host);
 	t->req.head = asked;

@@ -14,6 +14,7 @@ from test_http1 import split_response
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "backends"))
 
+from heads import Heads  # noqa: E402
 from rawbackend import RawBackend, Reply  # noqa: E402
 
 TOP = """
@@ -283,3 +284,39 @@ def test_the_example_of_the_manual_serves(weir):
                     port=w.port_of("port1")):
         r = w.get("/api/x")
     assert (r.status, json.loads(r.body)) == (409, {"error": 409})
+
+
+BEHIND = """
+    listeners: {"127.0.0.1:{port}": {trusted: [127.0.0.1]}}
+    real_ip: {header: X-Client, from: [192.0.2.1]}
+    sites:
+      - listen: "127.0.0.1:{port}"
+        error_pages: {404: /page}
+        routes:
+          - path: /page
+            proxy: http://127.0.0.1:{port1}
+          - path: /staff
+            auth_basic: {users: "{dir}/users"}
+            respond: 404
+          - respond: 404
+"""
+# Of "secret".
+USERS = "ann:$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW\n"
+
+
+@pytest.mark.parametrize("path,fields", [
+    ("/staff", {"Authorization": "Basic YW5uOnNlY3JldA=="}),
+    ("/", {"X-Client": "10.0.0.1", "X-Real-IP": "10.0.0.1",
+           "Forwarded": "for=10.0.0.1"}),
+    ("/", {"Connection": "X-Hop", "X-Hop": "1"}),
+])
+def test_a_page_s_upstream_gets_nothing_that_is_withheld(weir, path, fields):
+    w = weir(textwrap.dedent(BEHIND), start=False)
+    (w.dir / "users").write_text(USERS)
+    w.start()
+    with Heads(w.port_of("port1")) as app:
+        assert w.get(path, dict(fields, Accept="a/b")).status == 404
+        got = app.seen[-1].fields
+
+    assert got["accept"] == ["a/b"]
+    assert [n for n in fields if n.lower() in got] == []
