@@ -102,9 +102,9 @@ verifier_end(struct verifier *v)
 /* ---- what is remembered ------------------------------------------------ */
 
 /* Under our key, so that nobody can aim at a set; over all that the answer
- * depends on. */
+ * depends on: whom one file does not know, another with the same hash may. */
 static bool
-verifier_digest(const struct verifier *v, const char *hash,
+verifier_digest(const struct verifier *v, const char *hash, bool is_known,
     const struct credentials *c, uint8_t out[DIGEST])
 {
 	char text[CREDENTIALS_MAX_USER + CREDENTIALS_MAX_PASSWORD + 520];
@@ -112,6 +112,7 @@ verifier_digest(const struct verifier *v, const char *hash,
 	unsigned n = DIGEST;
 	bool is_done;
 
+	buf_chr(&b, is_known ? '+' : '-');
 	buf_put(&b, hash, strlen(hash) + 1);
 	buf_str(&b, c->user);
 	buf_chr(&b, '\0');
@@ -308,7 +309,8 @@ verifier_ask(struct verifier *v, struct txn *t, const char *hash,
 {
 	struct ask *ask = arena_zalloc(t->arena, sizeof *ask);
 	uint8_t digest[DIGEST] = { 0 };
-	bool is_keyed = verifier_digest(v, hash, credentials, digest);
+	bool is_keyed = verifier_digest(v, hash, is_known, credentials,
+	    digest);
 	struct check *c = NULL;
 
 	ask->t = t;

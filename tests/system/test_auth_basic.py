@@ -66,9 +66,11 @@ def basic(user, password):
     return {"Authorization": "Basic " + text}
 
 
-def started(weir, users, text=CONF, **kw):
+def started(weir, users, text=CONF, others=None, **kw):
     w = weir(text, start=False, **kw)
     (w.dir / "users").write_text(users)
+    if others is not None:
+        (w.dir / "others").write_text(others)
     return w.start()
 
 
@@ -203,3 +205,19 @@ def test_hashes_leave_static_requests_alone(weir):
     print("p50 %.1f ms, p99 %.1f ms" % (took[100] * 1e3, p99 * 1e3))
     assert seen <= {401}
     assert p99 < (0.2 if SANITIZED else 0.1)
+
+
+def test_a_file_s_users_are_not_another_file_s(weir):
+    w = started(weir, "ann:%s\n" % BCRYPT, """
+    sites:
+      - listen: ["127.0.0.1:{port}"]
+        routes:
+          - {path: /a, auth_basic: {users: {dir}/users}, respond: 204}
+          - {path: /b, auth_basic: {users: {dir}/others}, respond: 204}
+""", others="bob:%s\n" % BCRYPT)
+
+    # The same hash, of another user.
+    assert w.get("/b", basic("ann", "secret")).status == 401
+    assert w.get("/a", basic("ann", "secret")).status == 204
+    assert w.get("/b", basic("ann", "secret")).status == 401
+    assert w.get("/b", basic("bob", "secret")).status == 204

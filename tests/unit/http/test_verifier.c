@@ -204,6 +204,27 @@ an_unknown_user_is_computed_and_never_right(void **state)
 	world_end(&w);
 }
 
+/* The decoy of an unknown user may be the hash that is theirs in another file. */
+static void
+who_is_known_elsewhere_is_unknown_here(void **state)
+{
+	struct credentials ann = { STR("ann"), STR("good") };
+	struct world w;
+	struct txn *t = txn();
+	const struct ask *a;
+
+	(void)state;
+	world_new(&w, 2, 8);
+	assert_int_equal(answer(&w, "ann", "good"), ASK_RIGHT);
+	a = verifier_ask(w.v, t, "is:good", false, &ann);
+	assert_int_equal(a->state, ASK_WAITS);
+	open_gate(1);
+	wait_for(&w, 2);
+	assert_int_equal(a->state, ASK_WRONG);
+	end(t);
+	world_end(&w);
+}
+
 static void
 the_same_question_is_asked_once_at_a_time(void **state)
 {
@@ -336,6 +357,7 @@ main(void)
 		cmocka_unit_test(a_right_password_is_computed_once),
 		cmocka_unit_test(a_wrong_one_is_computed_each_time),
 		cmocka_unit_test(an_unknown_user_is_computed_and_never_right),
+		cmocka_unit_test(who_is_known_elsewhere_is_unknown_here),
 		cmocka_unit_test(the_same_question_is_asked_once_at_a_time),
 		cmocka_unit_test(half_of_the_threads_stay_free),
 		cmocka_unit_test(what_nobody_waits_for_is_not_begun),
