@@ -37,8 +37,9 @@ grpc_is_request(const struct txn *t)
 	struct str name = STR("application/grpc");
 
 	/* What it says it is counts, not its route: it may have none. Not
-	 * application/grpc-web, which is another protocol. */
-	return type.n >= name.n &&
+	 * application/grpc-web, which is another protocol. Calls are POST: a
+	 * GET that failed with 200 would be kept by caches, for everybody. */
+	return t->req.method == METHOD_POST && type.n >= name.n &&
 	    str_case_eq(str_slice(type, 0, name.n), name) &&
 	    (type.n == name.n || strchr("+; ", type.p[name.n]) != NULL);
 }

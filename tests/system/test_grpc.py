@@ -339,3 +339,7 @@ def test_what_the_operator_wrote_is_sent_as_it_is(w):
     head, _ = c.get(3, "/nobody", method="POST",
                     fields=[("content-type", "application/grpc-web")])
     assert head[":status"] == "404" and "grpc-status" not in head
+    # A GET is no call: a cache would keep its 200.
+    head, _ = c.get(5, "/nobody",
+                    fields=[("content-type", "application/grpc")])
+    assert head[":status"] == "404" and "grpc-status" not in head

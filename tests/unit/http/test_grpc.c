@@ -68,12 +68,14 @@ only_grpc_reads_grpc_status(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(types); i++) {
-		struct txn t = {.arena = a};
+		struct txn t = {.arena = a, .req.method = METHOD_POST};
 
 		head_init(&t.req.head, a, 1);
 		head_add_known(&t.req.head, FIELD_CONTENT_TYPE,
 		    str_from(types[i].type));
 		assert_int_equal(grpc_is_request(&t), types[i].is_grpc);
+		t.req.method = METHOD_GET;
+		assert_false(grpc_is_request(&t));
 	}
 	arena_end(a);
 }
