@@ -8,43 +8,6 @@
 #include "http/status.h"
 #include "http/weight.h"
 
-static const struct {
-	struct str name;
-	enum { PROBLEM_JSON, PROBLEM_HTML, PROBLEM_ANY, PROBLEM_KINDS } kind;
-} problem_types[] = {
-	{STR_INIT("application/problem+json"), PROBLEM_JSON},
-	{STR_INIT("application/json"), PROBLEM_JSON},
-	{STR_INIT("text/html"), PROBLEM_HTML},
-	{STR_INIT("application/xhtml+xml"), PROBLEM_HTML},
-	{STR_INIT("text/*"), PROBLEM_ANY},
-	{STR_INIT("*/*"), PROBLEM_ANY},
-};
-
-/* Where both are wanted alike, who names JSON and HTML is a browser, and who
- * names JSON beside a wildcard is a program. */
-bool
-problem_is_wanted(struct str accept)
-{
-	unsigned most[PROBLEM_KINDS] = {0}, weight;
-	bool names_html = false;
-	struct str name;
-
-	while (weight_next(&accept, &name, &weight))
-		for (size_t i = 0; i < COUNT_OF(problem_types); i++) {
-			unsigned *m = &most[problem_types[i].kind];
-
-			if (!str_case_eq(name, problem_types[i].name))
-				continue;
-			names_html |= problem_types[i].kind == PROBLEM_HTML;
-			if (weight > *m)
-				*m = weight;
-		}
-	if (names_html)
-		return most[PROBLEM_JSON] > most[PROBLEM_HTML];
-	return most[PROBLEM_JSON] > 0 &&
-	    most[PROBLEM_JSON] >= most[PROBLEM_ANY];
-}
-
 static struct str
 problem_json(struct txn *t, const char *what, const char *why)
 {
@@ -72,7 +35,7 @@ problem_reply(struct txn *t, const char *what, const char *why)
 
 	t->res.is_builtin = true;
 	if (status >= 400 && chosen &&
-	    problem_is_wanted(head_joined(&t->req.head, FIELD_ACCEPT)))
+	    weight_prefers_json(head_joined(&t->req.head, FIELD_ACCEPT)))
 		txn_reply_bytes(t, "application/problem+json",
 		    problem_json(t, what, why));
 	else if (what != NULL)

@@ -5,8 +5,6 @@
 
 #include "http/txn.h"
 
-/* Whether an Accept field of this value wants JSON rather than HTML. */
-bool problem_is_wanted(struct str accept);
 /* Gives the response of T, which has a status and nothing else, its page, with
  * a sentence "WHAT: WHY" (constants of ours) if WHAT is not NULL. */
 void problem_reply(struct txn *t, const char *what, const char *why);

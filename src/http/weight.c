@@ -1,6 +1,8 @@
 /* Weights: "gzip;q=0.5, br". What is malformed asks for nothing. */
 #include "http/weight.h"
 
+#include "base/compiler.h"
+
 /* qvalue = ( "0" [ "." 0*3DIGIT ] ) / ( "1" [ "." 0*3("0") ] ) */
 static bool
 weight_parse(struct str q, unsigned *weight)
@@ -50,4 +52,41 @@ weight_next(struct str *list, struct str *name, unsigned *weight)
 			return true;
 	}
 	return false;
+}
+
+static const struct {
+	struct str name;
+	enum { WEIGHT_JSON, WEIGHT_HTML, WEIGHT_ANY, WEIGHT_KINDS } kind;
+} weight_types[] = {
+	{STR_INIT("application/problem+json"), WEIGHT_JSON},
+	{STR_INIT("application/json"), WEIGHT_JSON},
+	{STR_INIT("text/html"), WEIGHT_HTML},
+	{STR_INIT("application/xhtml+xml"), WEIGHT_HTML},
+	{STR_INIT("text/*"), WEIGHT_ANY},
+	{STR_INIT("*/*"), WEIGHT_ANY},
+};
+
+/* Where both are wanted alike, who names JSON and HTML is a browser, and who
+ * names JSON beside a wildcard is a program. */
+bool
+weight_prefers_json(struct str accept)
+{
+	unsigned most[WEIGHT_KINDS] = {0}, weight;
+	bool names_html = false;
+	struct str name;
+
+	while (weight_next(&accept, &name, &weight))
+		for (size_t i = 0; i < COUNT_OF(weight_types); i++) {
+			unsigned *m = &most[weight_types[i].kind];
+
+			if (!str_case_eq(name, weight_types[i].name))
+				continue;
+			names_html |= weight_types[i].kind == WEIGHT_HTML;
+			if (weight > *m)
+				*m = weight;
+		}
+	if (names_html)
+		return most[WEIGHT_JSON] > most[WEIGHT_HTML];
+	return most[WEIGHT_JSON] > 0 &&
+	    most[WEIGHT_JSON] >= most[WEIGHT_ANY];
 }

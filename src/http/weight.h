@@ -14,4 +14,8 @@
  */
 bool weight_next(struct str *list, struct str *name, unsigned *weight);
 
+/* Whether ACCEPT, the value of that field, asks for JSON rather than for a
+ * page. */
+bool weight_prefers_json(struct str accept);
+
 #endif

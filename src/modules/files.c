@@ -420,25 +420,11 @@ walk_lacks_slash(const struct walk *w)
 	    str_eq(str_slice(w->name, 0, path.n), path);
 }
 
-/* Whether the client asks for JSON, and more than for a page. */
-static bool
-files_wants_json(const struct txn *t)
+static enum listing_form
+files_listing_form(const struct txn *t, const struct files_conf *c)
 {
-	unsigned json = 0, html = 0;
-
-	HEAD_EACH(f, &t->req.head) {
-		struct str list = f->value, name;
-		unsigned weight;
-
-		if (f->id != FIELD_ACCEPT)
-			continue;
-		while (weight_next(&list, &name, &weight))
-			if (str_case_eq(name, STR("application/json")))
-				json = weight;
-			else if (str_case_eq(name, STR("text/html")))
-				html = weight;
-	}
-	return json > html;
+	return weight_prefers_json(head_joined(&t->req.head, FIELD_ACCEPT)) ?
+	    LISTING_JSON : (enum listing_form)c->listing;
 }
 
 static enum verdict
@@ -446,7 +432,6 @@ walk_reply_listing(struct walk *w)
 {
 	const struct listing *l = listing_of(w->listing);
 	struct txn *t = w->txn;
-	bool is_json = w->conf->listing == LISTING_JSON || files_wants_json(t);
 
 	if (l->error == EACCES) {
 		txn_reply_error(t, 403);
@@ -458,8 +443,8 @@ walk_reply_listing(struct walk *w)
 		return STEP_STOP;
 	}
 	txn_reply(t, 200);
-	txn_reply_bytes(t, is_json ? "application/json" :
-	    "text/html; charset=utf-8", l->text);
+	txn_reply_bytes(t, files_listing_form(t, w->conf) == LISTING_JSON ?
+	    "application/json" : "text/html; charset=utf-8", l->text);
 	if (w->conf->listing == LISTING_HTML)
 		txn_reply_field(t, FIELD_VARY, STR("Accept"));
 	return STEP_STOP;
@@ -477,8 +462,7 @@ walk_list(struct walk *w)
 	struct txn *t = w->txn;
 	struct listing_wish wish = {
 		.path = w->name, .title = t->req.path,
-		.form = files_wants_json(t) ? LISTING_JSON :
-		    (enum listing_form)w->conf->listing,
+		.form = files_listing_form(t, w->conf),
 		.order = listing_order_of(t->req.target.query)
 	};
 

@@ -1,5 +1,6 @@
 /* Built-in pages: who gets JSON, and what stands in it. */
 #include "http/problem.h"
+#include "http/weight.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -35,7 +36,7 @@ json_is_for_who_names_it(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(rows); i++)
-		if (problem_is_wanted(str_from(rows[i].accept)) !=
+		if (weight_prefers_json(str_from(rows[i].accept)) !=
 		    rows[i].wanted)
 			fail_msg("%s", rows[i].accept);
 }
