@@ -138,6 +138,16 @@ auth_basic_allow(struct txn *t, const struct auth_basic_conf *c,
 	return admission_allow(t);
 }
 
+/* Let in for something else: nobody looks at who it says it is, and it is not
+ * for an upstream to take it for what was looked at here. */
+static enum verdict
+auth_basic_pass(struct txn *t, const struct auth_basic_conf *c)
+{
+	t->user = STR("");
+	head_withhold(&t->req.head, STR("authorization"), !c->forward);
+	return STEP_NEXT;
+}
+
 static enum verdict
 auth_basic_busy(struct txn *t)
 {
@@ -179,7 +189,7 @@ auth_basic_step(struct txn *t, const void *conf)
 	struct auth_basic_login *login = *txn_slot(t);
 
 	if (admission_is_granted(t))
-		return STEP_NEXT;
+		return auth_basic_pass(t, c);
 	if (login == NULL) {
 		t->user = STR("");
 		login = *txn_slot(t) = auth_basic_begin(t, c);

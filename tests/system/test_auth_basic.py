@@ -221,3 +221,33 @@ def test_a_file_s_users_are_not_another_file_s(weir):
     assert w.get("/a", basic("ann", "secret")).status == 204
     assert w.get("/b", basic("ann", "secret")).status == 401
     assert w.get("/b", basic("bob", "secret")).status == 204
+
+
+def test_who_is_let_in_for_an_address_is_nobody_by_name(weir):
+    w = started(weir, "ann:%s\n" % BCRYPT, """
+    sites:
+      - listen: ["127.0.0.1:{port}"]
+        satisfy: any
+        access: [allow 127.0.0.1, deny all]
+        auth_basic: {users: {dir}/users}
+        routes:
+          - path: /first
+            satisfy: all
+            rewrite: [{regex: .*, to: /then, then: route}]
+            respond: 204
+          - path: /kept
+            auth_basic: {forward: on}
+            proxy: http://127.0.0.1:{port1}
+          - proxy:
+              to: http://127.0.0.1:{port1}
+              request_headers: {set: {X-User: "<$remote_user>"}}
+""")
+
+    with Heads(w.port_of("port1")) as app:
+        for path in "/", "/first", "/kept":
+            assert w.get(path, basic("ann", "secret")).status == 200
+        made_up, then, kept = [s.fields for s in app.seen]
+    # Nobody has looked at the password.
+    assert "authorization" not in made_up
+    assert made_up["x-user"] == then["x-user"] == ["<>"]
+    assert "authorization" in kept
