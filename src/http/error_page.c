@@ -105,8 +105,8 @@ error_page_close_body(void *arg)
 	flow_close(arg);
 }
 
-/* What upstreams are not to see stays so, and what Connection names ends with it
- * (RFC 9110 section 7.6.1). */
+/* What upstreams are not to see stays so, and what Connection names ends with
+ * it (RFC 9110 section 7.6.1). */
 static void
 error_page_copy(struct head *asked, struct head *from)
 {

@@ -204,7 +204,7 @@ an_unknown_user_is_computed_and_never_right(void **state)
 	world_end(&w);
 }
 
-/* The decoy of an unknown user may be the hash that is theirs in another file. */
+/* The decoy of an unknown user may be the hash that is theirs elsewhere. */
 static void
 who_is_known_elsewhere_is_unknown_here(void **state)
 {

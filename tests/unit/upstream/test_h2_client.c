@@ -509,7 +509,7 @@ a_body_that_is_ended_by_us_is_whole(void **state)
 	enum flow_status st;
 
 	w->conf.is_grpc = true;
-	assert_int_equal(begin(w, "GET / HTTP/1.1\r\nHost: a\r\n"
+	assert_int_equal(begin(w, "POST / HTTP/1.1\r\nHost: a\r\n"
 	    "Content-Type: application/grpc\r\ngrpc-timeout: 1S\r\n\r\n"),
 	    STEP_WAIT);
 	w->t->req.minor = 1;
