@@ -628,8 +628,9 @@ limits_step(struct txn *t, const void *conf)
 	enum verdict v;
 
 	/* Its time has come; or it is for the page of an error, which may be
-	 * that of a limit. */
-	if (*txn_slot(t) != NULL || t->answer_as != 0)
+	 * that of a limit. What had no route was not asked before. */
+	if (*txn_slot(t) != NULL || (t->answer_as != 0 &&
+	    *txn_word(t, MODULE_limits) != NULL))
 		return STEP_NEXT;
 	if (c->requests.n + c->connections.n == 0)
 		return limits_check_body(t, c);

@@ -320,3 +320,19 @@ def test_a_page_s_upstream_gets_nothing_that_is_withheld(weir, path, fields):
 
     assert got["accept"] == ["a/b"]
     assert [n for n in fields if n.lower() in got] == []
+
+
+def test_a_page_is_no_way_around_a_limit(weir):
+    w = weir(textwrap.dedent("""
+        sites:
+          - listen: "127.0.0.1:{port}"
+            error_pages: {404: /page}
+            limits: {requests: {rate: 1/h, burst: 1}}
+            routes:
+              - path: /page
+                proxy: http://127.0.0.1:{port1}
+    """))
+    with Heads(w.port_of("port1")) as app:
+        # No route, whose limit could have been asked.
+        assert [w.get("/none").status for _ in range(4)] == [404] * 4
+        assert len(app.seen) == 2
