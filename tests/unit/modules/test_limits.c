@@ -258,7 +258,7 @@ a_rule_counts_a_request_once_however_it_is_redirected(void **state)
 }
 
 static void
-the_page_of_an_error_is_not_limited(void **state)
+the_page_of_an_error_is_not_limited_again(void **state)
 {
 	struct world *w = limits_world("limits: {requests: 1/h}\n");
 	struct txn *t;
@@ -266,8 +266,14 @@ the_page_of_an_error_is_not_limited(void **state)
 	(void)state;
 	assert_int_equal(status_of(w, "192.0.2.1"), 0);
 	t = come(w, "192.0.2.1", "/");
-	t->answer_as = 404;
+	assert_int_equal(limits_step(t, w->top->conf), STEP_STOP);
+	t->answer_as = 429;
 	assert_int_equal(limits_step(t, w->top->conf), STEP_NEXT);
+	leave(t);
+	/* What had no route was not asked. */
+	t = come(w, "192.0.2.1", "/");
+	t->answer_as = 404;
+	assert_int_equal(limits_step(t, w->top->conf), STEP_STOP);
 	leave(t);
 	limits_world_end(w);
 }
@@ -616,7 +622,7 @@ main(void)
 		cmocka_unit_test(levels_share_the_rule_that_they_inherit),
 		cmocka_unit_test(
 		    a_rule_counts_a_request_once_however_it_is_redirected),
-		cmocka_unit_test(the_page_of_an_error_is_not_limited),
+		cmocka_unit_test(the_page_of_an_error_is_not_limited_again),
 		cmocka_unit_test(a_full_table_forgets_and_says_so),
 		cmocka_unit_test(
 		    where_it_is_only_reported_nobody_is_refused_or_delayed),
