@@ -372,21 +372,33 @@ files_reply_error(struct txn *t, const struct files_conf *c,
 	return STEP_STOP;
 }
 
-/* The client's own path, whatever rewriting made of it, with a slash. */
+/* The client's own path, whatever rewriting made of it, with a slash; what
+ * rewriting made of it, if it has one. */
 static enum verdict
 files_reply_slash(struct txn *t)
 {
-	const struct target *target = &t->req.target;
 	struct buf b = buf_in(t->arena);
+	struct target target;
+	struct str path;
 
+	/* It was read before, so that it can be read again. */
+	if (target_parse(t->arena, t->req.raw,
+	    (enum encoded_slash)t->site->http->encoded_slash, &target) !=
+	    TARGET_OK) {
+		txn_reply_error(t, 404);
+		return STEP_STOP;
+	}
+	path = str_has_suffix(target.path, STR("/")) ? t->req.path :
+	    target.path;
+	while (str_has_prefix(path, STR("/")))
+		path = str_slice(path, 1, path.n);
 	/* One slash at the front, always: two would begin a host name. */
 	buf_chr(&b, '/');
-	buf_str(&b, path_encode(t->arena, str_slice(target->path,
-	    strspn(target->path.p, "/"), target->path.n)));
+	buf_str(&b, path_encode(t->arena, path));
 	buf_chr(&b, '/');
-	if (target->has_query) {
+	if (target.has_query) {
 		buf_chr(&b, '?');
-		buf_str(&b, target->query);
+		buf_str(&b, target.query);
 	}
 	txn_reply_error(t, 301);
 	txn_reply_field(t, FIELD_LOCATION, buf_view(&b));

@@ -159,6 +159,11 @@ def test_a_directory_without_its_slash_is_redirected(w):
     assert r.status == 301 and r.headers["Location"] == "/sub/"
 
 
+def test_it_is_the_path_of_the_client_that_gets_a_slash(w):
+    r = w.get("/json//sub?a=%2F")
+    assert r.status == 301 and r.headers["Location"] == "/json/sub/?a=%2F"
+
+
 def test_without_listing_it_is_403(w):
     assert w.get("/closed/").status == 403
 
