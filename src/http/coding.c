@@ -123,6 +123,17 @@ coding_is_accepted(const struct head *request, enum coding c)
 
 /* ---- what responses say ------------------------------------------------ */
 
+bool
+coding_may_change(const struct head *response)
+{
+	HEAD_EACH(f, response) {
+		if (f->id == FIELD_CACHE_CONTROL &&
+		    field_has_token(f->value, STR("no-transform")))
+			return false;
+	}
+	return true;
+}
+
 void
 coding_vary(struct head *response)
 {

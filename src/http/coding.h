@@ -30,6 +30,9 @@ enum coding coding_choose(const struct head *request, const int *offered,
 /* Whether REQUEST says that it reads C. */
 bool coding_is_accepted(const struct head *request, enum coding c);
 
+/* Whether RESPONSE lets others change its coding: not with no-transform (RFC
+ * 9110 section 7.7). */
+bool coding_may_change(const struct head *response);
 /* Says in Vary that a response depends on Accept-Encoding. */
 void coding_vary(struct head *response);
 /* The body of RESPONSE becomes another in its bytes, not in its meaning: its

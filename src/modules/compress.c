@@ -172,18 +172,6 @@ compress_has_type(const struct compress_conf *c, const struct head *h)
 	return false;
 }
 
-/* RFC 9110 section 7.7 and RFC 9111 section 5.2.2.6. */
-static bool
-compress_may_transform(const struct head *h)
-{
-	HEAD_EACH(f, h) {
-		if (f->id == FIELD_CACHE_CONTROL &&
-		    field_has_token(f->value, STR("no-transform")))
-			return false;
-	}
-	return true;
-}
-
 /* Whether the response is of a kind that is encoded, for whoever asks. */
 static bool
 compress_is_for(const struct compress_conf *c, const struct txn *t)
@@ -197,7 +185,7 @@ compress_is_for(const struct compress_conf *c, const struct txn *t)
 	    !head_has(&res->head, FIELD_CONTENT_ENCODING) &&
 	    !head_has(&res->head, FIELD_CONTENT_RANGE) &&
 	    compress_has_type(c, &res->head) &&
-	    compress_may_transform(&res->head);
+	    coding_may_change(&res->head);
 }
 
 static enum verdict

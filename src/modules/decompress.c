@@ -27,7 +27,8 @@ static const struct conf_schema decompress_schema = {
 	.doc = "Decodes responses (gzip, br, zstd) for clients that do not say "
 	    "in Accept-Encoding that they read them. For upstreams that send "
 	    "but the one, or where caches hold but the one. A response that "
-	    "is not in the encoding that it claims is cut.",
+	    "is not in the encoding that it claims is cut; one that says "
+	    "no-transform is left alone.",
 	.size = sizeof(struct decompress_conf),
 	.fields = decompress_fields,
 	.shorthand = "enabled",
@@ -57,7 +58,8 @@ decompress_step(struct txn *t, const void *conf)
 
 	if (!c->enabled || res->body == NULL || res->status == 206 ||
 	    res->upgraded || !head_has(&res->head, FIELD_CONTENT_ENCODING) ||
-	    !decompress_coding(&res->head, &coding))
+	    !decompress_coding(&res->head, &coding) ||
+	    !coding_may_change(&res->head))
 		return STEP_NEXT;
 	coding_vary(&t->res.head);
 	if (coding_is_accepted(&t->req.head, coding))

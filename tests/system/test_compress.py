@@ -259,6 +259,14 @@ def test_decompress_is_for_those_who_cannot(w, coding):
     assert same.body == coded and same.headers["ETag"] == '"a"'
 
 
+def test_no_transform_is_not_decoded(w):
+    coded = gzip.compress(TEXT)
+    Upstream(w.port_of("port1"), {"/decoded/x": [
+        head("Content-Type: text/plain", "Content-Encoding: gzip",
+             "Cache-Control: no-transform", length=len(coded)), coded]})
+    assert w.get("/decoded/x").body == coded
+
+
 @pytest.mark.parametrize("body", [b"no gzip at all", gzip.compress(TEXT)[:900]])
 def test_what_is_not_in_its_encoding_is_cut(w, body):
     Upstream(w.port_of("port1"), {"/decoded/bad": [

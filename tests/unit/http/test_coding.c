@@ -163,6 +163,17 @@ what_counts_bytes_goes(void **state)
 	assert_non_null(head_find_name(h, STR("x-kept")));
 }
 
+static void
+no_transform_is_found_among_others(void **state)
+{
+	(void)state;
+	assert_true(coding_may_change(head_of(FIELD_CACHE_CONTROL, NULL)));
+	assert_true(coding_may_change(head_of(FIELD_CACHE_CONTROL,
+	    "public, x-no-transform")));
+	assert_false(coding_may_change(head_of(FIELD_CACHE_CONTROL,
+	    "max-age=1, No-Transform")));
+}
+
 int
 main(void)
 {
@@ -174,6 +185,7 @@ main(void)
 		T(vary_is_said_once),
 		T(an_etag_turns_weak_once),
 		T(what_counts_bytes_goes),
+		T(no_transform_is_found_among_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
