@@ -189,6 +189,10 @@ fuzz_load(void)
 	upstreams_compile(fuzz.generation, load, &root->upstreams);
 	generation_compile(fuzz.generation, load, &in);
 	ASSERT(conf_errors(load) == 0);
+	for (unsigned i = 0; i < module_count; i++)
+		if (modules[i]->counters != NULL)
+			fuzz.module_stats[i] = arena_zalloc(a,
+			    modules[i]->counters->size);
 	fuzz.module_stats[MODULE_proxy] = &fuzz.exchange_stats;
 }
 
