@@ -87,7 +87,7 @@ def test_they_stand_in_redirects_and_rewrites(server):
 
 def test_what_is_only_asked_for_by_the_log_is_found_there(server):
     server.get("/nowhere")
-    assert "/nowhere app missing\n" in server.access_log()
+    server.wait_access_log("/nowhere app missing\n")
 
 
 @pytest.mark.parametrize("method, query, headers, got", [
