@@ -73,6 +73,7 @@ expect_item(struct conf_load *load, const struct conf_field *row)
 		    arena_printf(load->arena, "a %s", row->type->name);
 	return arena_printf(load->arena, "%s%s",
 	    expect_short(load, row->schema),
+	    row->flags & CONF_CAN_BE_ON ? ", on or off" :
 	    row->flags & CONF_CAN_BE_OFF ? ", or off" : "");
 }
 

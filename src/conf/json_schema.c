@@ -165,7 +165,9 @@ json_item(struct json *j, const struct conf_field *row)
 	if (row->schema != NULL) {
 		buf_chr(j->out, '{');
 		json_ref(j, row->schema);
-		buf_z(j->out, "}, {\"enum\": [\"off\", false]}]");
+		buf_printf(j->out, "}, {\"enum\": [%s\"off\", false]}]",
+		    (row->flags & CONF_CAN_BE_ON) != 0 ? "\"on\", true, " :
+		    "");
 		return;
 	}
 	buf_chr(j->out, '{');

@@ -498,11 +498,13 @@ load_complete(const struct place *at, const struct scope *scope, bool is_cut)
 
 /* ---- blocks ------------------------------------------------------------ */
 
+/* Whether NODE is the word for a whole block that FLAG allows. */
 static bool
-load_is_off(const struct conf_field *row, const struct node *node)
+load_is_word(const struct conf_field *row, unsigned flag,
+    const struct node *node, struct str word)
 {
-	return row != NULL && (row->flags & CONF_CAN_BE_OFF) != 0 &&
-	    node->kind == NODE_SCALAR && str_eq(node->text, STR("off"));
+	return row != NULL && (row->flags & flag) != 0 && node != NULL &&
+	    node->kind == NODE_SCALAR && str_eq(node->text, word);
 }
 
 /* Whether NODE stands for a map with the one key that the shorthand names. */
@@ -529,13 +531,14 @@ load_block(const struct place *at, const struct conf_schema *schema,
 	const struct conf_field *outer_short = load->short_for;
 	size_t reports = load->reports;
 	bool is_map = node != NULL && node->kind == NODE_MAP;
-	bool is_off = node != NULL && load_is_off(at->row, node);
+	bool is_off = load_is_word(at->row, CONF_CAN_BE_OFF, node, STR("off"));
+	bool is_on = load_is_word(at->row, CONF_CAN_BE_ON, node, STR("on"));
 	struct row_walk w;
-	bool is_short = node != NULL && !is_map && !is_off &&
+	bool is_short = node != NULL && !is_map && !is_off && !is_on &&
 	    load_is_short(schema, node, &w);
 	struct block *b;
 
-	if (node != NULL && !is_map && !is_off && !is_short) {
+	if (node != NULL && !is_map && !is_off && !is_on && !is_short) {
 		expect_report(load, at->row, expect_item(load, at->row), node,
 		    at->key_pos);
 		return NULL;

@@ -157,7 +157,9 @@ man_flags(struct man *m, const struct conf_field *row)
 {
 	if ((row->flags & CONF_REQUIRED) != 0)
 		buf_z(m->out, "Required.\n");
-	if ((row->flags & CONF_CAN_BE_OFF) != 0)
+	if ((row->flags & CONF_CAN_BE_ON) != 0)
+		buf_z(m->out, "May be\n.Cm on\nor\n.Cm off .\n");
+	else if ((row->flags & CONF_CAN_BE_OFF) != 0)
 		buf_z(m->out, "May be\n.Cm off .\n");
 	if ((row->flags & CONF_APPENDS) != 0)
 		buf_z(m->out, "Is added to what outer levels say.\n");

@@ -101,7 +101,10 @@ enum conf_flag {
 	CONF_DECLARES = 1 << 10,
 	/* A map whose entries stand in its block itself, beside the other keys:
 	 * what begins with a digit. Its name is for the manual only. */
-	CONF_NUMBERED = 1 << 11
+	CONF_NUMBERED = 1 << 11,
+	/* `key: on` gives a block with nothing but defaults and what it
+	 * inherits. */
+	CONF_CAN_BE_ON = 1 << 12
 };
 
 struct conf_field {

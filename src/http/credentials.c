@@ -49,6 +49,16 @@ credentials_decode(struct str s, char *out, size_t *n)
 	return (bits & ((1u << n_bits) - 1)) == 0;
 }
 
+/* What follows the name of the scheme, and one blank or more (RFC 9110 section
+ * 11.4); n == 0: it is another scheme. */
+static struct str
+credentials_text(struct str value)
+{
+	if (!str_case_eq(str_slice(value, 0, 6), STR("basic ")))
+		return STR("");
+	return str_trim(str_slice(value, 6, value.n));
+}
+
 static bool
 credentials_has_control(struct str s)
 {
@@ -65,10 +75,7 @@ credentials_read(struct arena *a, struct str value, struct credentials *out)
 	size_t n, colon;
 	char *p;
 
-	/* One blank or more (RFC 9110 section 11.4). */
-	if (!str_case_eq(str_slice(value, 0, 6), STR("basic ")))
-		return false;
-	value = str_trim(str_slice(value, 6, value.n));
+	value = credentials_text(value);
 	if (value.n > (CREDENTIALS_MAX + 2) / 3 * 4)
 		return false;
 	p = arena_alloc(a, value.n + 1);
@@ -82,4 +89,33 @@ credentials_read(struct arena *a, struct str value, struct credentials *out)
 	out->password = str_slice(text, colon + 1, n);
 	return out->user.n <= CREDENTIALS_MAX_USER &&
 	    out->password.n <= CREDENTIALS_MAX_PASSWORD;
+}
+
+void
+credentials_put_user(struct buf *out, struct str value)
+{
+	struct str text = credentials_text(value);
+	size_t from = out->n;
+	uint32_t bits = 0;
+	unsigned n_bits = 0;
+
+	for (size_t i = 0; i < text.n; i++) {
+		int v = credentials_digit(text.p[i]);
+		unsigned char c;
+
+		if (v < 0)
+			break;
+		bits = bits << 6 | (uint32_t)v;
+		n_bits += 6;
+		if (n_bits < 8)
+			continue;
+		n_bits -= 8;
+		c = (unsigned char)(bits >> n_bits);
+		if (c == ':')
+			return;
+		if (c < 0x20 || c == 0x7f)
+			break;
+		buf_chr(out, (char)c);
+	}
+	out->n = from;
 }

@@ -3,6 +3,7 @@
 #define HTTP_CREDENTIALS_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/str.h"
 
 /* As many bytes as libcrypt takes of a password. */
@@ -17,5 +18,12 @@ struct credentials {
  * credentials (RFC 7617 section 2), or longer than anybody's. */
 bool credentials_read(struct arena *a, struct str value,
     struct credentials *out);
+
+/*
+ * Whom such a value claims to be from, whoever it is: what stands before the
+ * colon. The secret behind it is never decoded. Without a colon, or with
+ * controls in the name, it is nobody.
+ */
+void credentials_put_user(struct buf *out, struct str value);
 
 #endif

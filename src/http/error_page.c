@@ -160,7 +160,6 @@ error_page_fetch(struct txn *t, struct str path, struct str query)
 		.refusal = t->refusal, .upstream = t->upstream
 	};
 	t->page = p;
-	t->answer_as = p->status;
 	error_page_ask(t);
 	t->reason = NULL;
 	return txn_reroute(t, path, query);

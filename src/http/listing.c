@@ -128,7 +128,8 @@ listing_write(struct listing_job *j)
 	struct buf text = buf_in(l->arena);
 
 	listing_sort(l, j->wish.order);
-	if (j->wish.form == LISTING_JSON)
+	l->form = j->wish.form;
+	if (l->form == LISTING_JSON)
 		listing_json(&text, l);
 	else
 		listing_html(&text, l, j->wish.title, j->wish.order);

@@ -9,6 +9,8 @@
 /* Beyond these a directory is shown in part, and the page says so. */
 #define LISTING_MAX 10000
 
+enum listing_form { LISTING_OFF, LISTING_HTML, LISTING_JSON };
+
 struct listing_entry {
 	struct str name; /* any bytes but NUL and a slash */
 	bool is_directory;
@@ -22,6 +24,7 @@ struct listing {
 	size_t n;
 	bool is_cut; /* there were more than LISTING_MAX */
 	int error;   /* errno: it could not be read */
+	enum listing_form form;
 	struct str text; /* the document */
 };
 
@@ -35,8 +38,6 @@ struct listing_order {
 /* From a query: "sort=size&order=desc"; what it does not say is by name,
  * upwards. */
 struct listing_order listing_order_of(struct str query);
-
-enum listing_form { LISTING_OFF, LISTING_HTML, LISTING_JSON };
 
 struct listing_wish {
 	struct str path;  /* the directory, decoded, with its slash */

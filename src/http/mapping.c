@@ -7,8 +7,6 @@
 
 #include "http/mapping_table.h"
 
-#include <arpa/inet.h>
-
 /* ---- by value ---------------------------------------------------------- */
 
 static struct str
@@ -59,22 +57,10 @@ mapping_by_value(const struct mapping *m, struct txn *t, struct str key,
 static bool
 mapping_read_address(struct str text, struct cidr *out)
 {
-	char z[INET6_ADDRSTRLEN];
+	struct err e;
 
-	*out = (struct cidr){ .family = AF_UNIX };
-	if (str_eq(text, STR("unix:")))
-		return true;
-	if (text.n == 0 || text.n >= sizeof z)
-		return false;
-	memcpy(z, text.p, text.n);
-	z[text.n] = '\0';
-	out->family = AF_INET;
-	out->bits = 32;
-	if (inet_pton(AF_INET, z, out->ip) == 1)
-		return true;
-	out->family = AF_INET6;
-	out->bits = 128;
-	return inet_pton(AF_INET6, z, out->ip) == 1;
+	return str_index(text, '/', 0) == SIZE_MAX &&
+	    cidr_parse(text, out, &e);
 }
 
 struct str

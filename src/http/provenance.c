@@ -6,8 +6,6 @@
  */
 #include "http/provenance.h"
 
-#include <arpa/inet.h>
-
 bool
 provenance_is_trusted(const struct txn *t)
 {
@@ -30,31 +28,6 @@ provenance_read_port(struct str s, uint16_t *port)
 	if (s.n > 5 || !str_to_u64(s, &n) || n > UINT16_MAX)
 		return false;
 	*port = (uint16_t)n;
-	return true;
-}
-
-static bool
-provenance_read_ip(struct str s, bool is_ipv6, struct peer *out)
-{
-	char text[INET6_ADDRSTRLEN];
-	struct addr a = { .len = 0 };
-
-	if (s.n == 0 || s.n >= sizeof text)
-		return false;
-	memcpy(text, s.p, s.n);
-	text[s.n] = '\0';
-	if (is_ipv6) {
-		a.len = sizeof a.in6;
-		a.in6.sin6_family = AF_INET6;
-		if (inet_pton(AF_INET6, text, &a.in6.sin6_addr) != 1)
-			return false;
-	} else {
-		a.len = sizeof a.in;
-		a.in.sin_family = AF_INET;
-		if (inet_pton(AF_INET, text, &a.in.sin_addr) != 1)
-			return false;
-	}
-	*out = peer_from(&a);
 	return true;
 }
 
@@ -91,10 +64,8 @@ provenance_read_hop(struct str s, struct peer *out)
 	if (rest.n > 0 && (rest.p[0] != ':' ||
 	    !provenance_read_port(str_slice(rest, 1, rest.n), &port)))
 		return false;
-	if (!provenance_read_ip(ip, is_ipv6, out))
-		return false;
-	out->port = port;
-	return true;
+	return ip.n > 0 &&
+	    peer_parse_ip(is_ipv6 ? AF_INET6 : AF_INET, ip, port, out);
 }
 
 /* ---- Forwarded (RFC 7239 section 4) ------------------------------------ */
@@ -137,7 +108,7 @@ provenance_read_forwarded(struct str element, struct peer *out)
 /* ---- the field --------------------------------------------------------- */
 
 struct provenance_walk {
-	enum provenance_syntax syntax;
+	bool is_forwarded;
 	const struct conf_list *proxies;
 	bool once, is_over, is_whole;
 	struct peer *hops;
@@ -162,7 +133,7 @@ provenance_take(struct provenance_walk *w, struct str element)
 	if (element.n == 0)
 		return;
 	if (w->n == PROVENANCE_HOPS ||
-	    !(w->syntax == PROVENANCE_FORWARDED ?
+	    !(w->is_forwarded ?
 	        provenance_read_forwarded(element, hop) :
 	        provenance_read_hop(element, hop))) {
 		w->is_whole = false;
@@ -189,13 +160,13 @@ provenance_walk_line(struct provenance_walk *w, struct str line)
 }
 
 unsigned
-provenance_read(const struct head *h, struct str name,
-    enum provenance_syntax syntax, const struct conf_list *proxies, bool once,
+provenance_read(const struct head *h, enum field_id id,
+    struct str name, const struct conf_list *proxies, bool once,
     struct peer hops[PROVENANCE_HOPS], bool *is_whole)
 {
-	enum field_id id = field_lookup(name);
 	struct provenance_walk w = {
-		.syntax = syntax, .proxies = proxies, .once = once,
+		.is_forwarded = id == FIELD_FORWARDED, .proxies = proxies,
+		.once = once,
 		.is_whole = true, .hops = hops
 	};
 

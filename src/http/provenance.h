@@ -17,16 +17,13 @@ struct provenance {
 /* Hops that are followed; real chains have three. */
 #define PROVENANCE_HOPS 16
 
-enum provenance_syntax {
-	PROVENANCE_LIST,     /* addresses, "," between: X-Forwarded-For */
-	PROVENANCE_FORWARDED /* RFC 7239 */
-};
-
-/* The hops of the field NAME, from the last to the first, up to the first that
- * PROXIES do not contain (with `once`, the last alone). False in *IS_WHOLE: it
+/* The hops of the field ID (NAME, if it is none that is known), from the last
+ * to the first, up to the first that PROXIES do not contain (with ONCE, the
+ * last alone). It is a list of addresses or, with FIELD_FORWARDED, what RFC
+ * 7239 says. False in *IS_WHOLE: it
  * holds what is no address before that. Returns how many there are. */
-unsigned provenance_read(const struct head *h, struct str name,
-    enum provenance_syntax syntax, const struct conf_list *proxies, bool once,
+unsigned provenance_read(const struct head *h, enum field_id id,
+    struct str name, const struct conf_list *proxies, bool once,
     struct peer hops[PROVENANCE_HOPS], bool *is_whole);
 /* The address of one hop: with or without a port, IPv6 with or without
  * brackets. */

@@ -13,7 +13,6 @@
 #include "base/panic.h"
 #include "http/error_page.h"
 #include "http/generation.h"
-#include "http/grpc.h"
 #include "http/policy.h"
 #include "http/problem.h"
 #include "http/router.h"
@@ -73,8 +72,6 @@ txn_settle(struct txn *t)
 		txn_reply_error(t, 404);
 	if (t->page != NULL)
 		error_page_settle(t);
-	else if (t->answer_as != 0 && t->res.status / 100 == 2)
-		t->res.status = t->answer_as;
 }
 
 static void
@@ -122,18 +119,7 @@ txn_run(struct txn *t)
 static void
 txn_reply_refusal(struct txn *t, int status)
 {
-	const char *what = refusal_text(t->refusal);
-
-	if (grpc_is_request(t)) {
-		grpc_reply(t, grpc_code(status), arena_strf(t->arena, "%s%s%s",
-		    what, t->detail != NULL ? ": " : "",
-		    t->detail != NULL ? t->detail : ""));
-	} else if (t->detail == NULL) {
-		txn_reply_error(t, status);
-	} else {
-		txn_reply(t, status);
-		problem_reply(t, what, t->detail);
-	}
+	problem_reply(t, status, refusal_text(t->refusal), t->detail);
 }
 
 /* Who is this: before the route is chosen, which may depend on it. */
@@ -562,13 +548,7 @@ txn_reply_bytes(struct txn *t, const char *type, struct str bytes)
 void
 txn_reply_error(struct txn *t, int status)
 {
-	if (status >= 400 && grpc_is_request(t)) {
-		grpc_reply(t, grpc_code(status), status_reason(status));
-		return;
-	}
-	txn_reply(t, status);
-	if (!status_has_no_body(status))
-		problem_reply(t, NULL, NULL);
+	problem_reply(t, status, NULL, NULL);
 }
 
 void

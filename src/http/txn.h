@@ -144,9 +144,8 @@ struct txn {
 	void **slots; /* one per step, zero at first */
 	void **words; /* one per module, NULL until one is asked for */
 	unsigned reroutes; /* internal redirects so far */
-	int answer_as; /* the status of what succeeds from here on, that of the
-	                * error whose page it is; 0: its own */
-	struct error_page *page; /* what else of that error stays; or NULL */
+	struct error_page *page; /* http/error_page.h: it is asked for the page
+	                          * of an error, of which this stays; or NULL */
 	bool waiting; /* for txn_resume */
 	bool resumed; /* it came; txn_continue is owed */
 	bool is_held; /* WAITing for the end of the client's handshake */

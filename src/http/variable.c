@@ -5,7 +5,9 @@
  * straight to where they are wanted and nothing is allocated.
  */
 #include "base/clock.h"
+#include "http/credentials.h"
 #include "http/module.h"
+#include "http/query.h"
 #include "http/regex.h"
 #include "http/site.h"
 #include "http/template.h"
@@ -166,60 +168,18 @@ variable_cookie(struct txn *t, const struct variable_arg *arg,
 	}
 }
 
-static int
-base64_value(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
-/*
- * Whom auth_basic has verified. Where it did not look, whom the client claims
- * to be: the part before the colon of what Basic credentials encode (RFC 7617).
- * The secret behind it is never decoded. Without a colon, or with controls in
- * the name, they are no credentials, and there is no user.
- */
+/* Whom auth_basic has verified. Where it did not look, whom the client claims
+ * to be. */
 static void
 variable_remote_user(struct txn *t, const struct variable_arg *arg,
     struct buf *out)
 {
-	struct str s = head_value(&t->req.head, FIELD_AUTHORIZATION);
-	size_t from = out->n;
-	uint32_t bits = 0;
-	unsigned n_bits = 0;
-
 	(void)arg;
-	if (t->user.p != NULL) {
+	if (t->user.p != NULL)
 		variable_put(out, t->user);
-		return;
-	}
-	if (!str_case_eq(str_slice(s, 0, 6), STR("basic ")))
-		return;
-	s = str_trim(str_slice(s, 6, s.n));
-	for (size_t i = 0; i < s.n; i++) {
-		int v = base64_value(s.p[i]);
-		unsigned char c;
-
-		if (v < 0)
-			break;
-		bits = bits << 6 | (uint32_t)v;
-		n_bits += 6;
-		if (n_bits < 8)
-			continue;
-		n_bits -= 8;
-		c = (unsigned char)(bits >> n_bits);
-		if (c == ':')
-			return;
-		if (c < 0x20 || c == 0x7f)
-			break;
-		buf_chr(out, (char)c);
-	}
-	out->n = from;
+	else
+		credentials_put_user(out, head_value(&t->req.head,
+		    FIELD_AUTHORIZATION));
 }
 
 /* ---- the target -------------------------------------------------------- */
@@ -255,15 +215,12 @@ variable_request_uri(struct txn *t, const struct variable_arg *arg,
 static void
 variable_arg(struct txn *t, const struct variable_arg *arg, struct buf *out)
 {
-	struct str rest = t->req.target.query, pair;
+	struct str rest = t->req.target.query, pair, name;
 
-	while (str_split(&rest, '&', &pair)) {
-		size_t equals = str_index(pair, '=', 0);
-
-		if (equals == SIZE_MAX ||
-		    !str_eq(str_slice(pair, 0, equals), arg->name))
+	while (query_next(&rest, &pair, &name)) {
+		if (name.n == pair.n || !str_eq(name, arg->name))
 			continue;
-		variable_put(out, str_slice(pair, equals + 1, pair.n));
+		variable_put(out, query_value(pair));
 		return;
 	}
 }

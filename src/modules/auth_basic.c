@@ -109,23 +109,12 @@ auth_basic_prepare(struct conf_load *load, struct generation *g, void *conf)
 /* ---- requests ---------------------------------------------------------- */
 
 static enum verdict
-auth_basic_challenge_client(struct txn *t, const struct auth_basic_conf *c)
-{
-	txn_reply_error(t, 401);
-	txn_reply_field(t, FIELD_WWW_AUTHENTICATE, c->challenge);
-	return admission_refuse(t, "no_credentials",
-	    "the request has no name and password");
-}
-
-static enum verdict
 auth_basic_refuse(struct txn *t, const struct auth_basic_conf *c,
-    struct auth_basic_stats *stats)
+    const char *word, const char *sentence)
 {
-	stats->wrong++;
 	txn_reply_error(t, 401);
 	txn_reply_field(t, FIELD_WWW_AUTHENTICATE, c->challenge);
-	return admission_refuse(t, "bad_credentials",
-	    "the name or the password is wrong");
+	return admission_refuse(t, word, "%s", sentence);
 }
 
 static enum verdict
@@ -196,7 +185,8 @@ auth_basic_step(struct txn *t, const void *conf)
 	}
 	if (login == NULL) {
 		stats->missing++;
-		return auth_basic_challenge_client(t, c);
+		return auth_basic_refuse(t, c, "no_credentials",
+		    "the request has no name and password");
 	}
 	switch (login->ask->state) {
 	case ASK_WAITS:
@@ -204,7 +194,9 @@ auth_basic_step(struct txn *t, const void *conf)
 	case ASK_RIGHT:
 		return auth_basic_allow(t, c, stats, login->credentials.user);
 	case ASK_WRONG:
-		return auth_basic_refuse(t, c, stats);
+		stats->wrong++;
+		return auth_basic_refuse(t, c, "bad_credentials",
+		    "the name or the password is wrong");
 	case ASK_BUSY:
 		return auth_basic_busy(t);
 	}

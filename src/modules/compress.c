@@ -7,7 +7,6 @@
 #include "modules/modules.h"
 
 struct compress_conf {
-	bool enabled;
 	struct conf_list encodings; /* int, enum coding */
 	struct conf_list types;     /* char * */
 	struct conf_map levels;     /* int64_t, by encoding */
@@ -21,8 +20,6 @@ struct compress_conf {
 };
 
 static const struct conf_field compress_fields[] = {
-	KEY_BOOL(compress_conf, enabled, .dflt = "on",
-	    .doc = "compress: on is short for all of this as it is by itself."),
 	KEY_LIST(compress_conf, encodings, conf_type_coding,
 	    .dflt = "[zstd, br, gzip]",
 	    .doc = "What is offered, best first: of those that a client wants "
@@ -91,7 +88,6 @@ static const struct conf_schema compress_schema = {
 	    "request can choose: their lengths tell of the secret (BREACH).",
 	.size = sizeof(struct compress_conf),
 	.fields = compress_fields,
-	.shorthand = "enabled",
 	.check = compress_check,
 	.example =
 	    "compress: {encodings: [br, gzip], min_length: 512}\n"
@@ -129,8 +125,7 @@ compress_prepare(struct conf_load *load, struct generation *g, void *conf)
 	enum coding coding;
 
 	(void)g;
-	if (c->enabled)
-		compress_offer(load, c);
+	compress_offer(load, c);
 	for (size_t i = 0; i < c->n_offered; i++)
 		c->level[c->offered[i]] =
 		    coder_of((enum coding)c->offered[i])->level;
@@ -172,18 +167,32 @@ compress_has_type(const struct compress_conf *c, const struct head *h)
 	return false;
 }
 
+static bool
+compress_is_part(const struct response *res)
+{
+	return res->status == 206 ||
+	    head_has(&res->head, FIELD_CONTENT_RANGE);
+}
+
+/* The length of a part is not that of the whole. */
+static bool
+compress_is_long(const struct compress_conf *c, const struct txn *t)
+{
+	int64_t length = txn_content_length(t);
+
+	return length < 0 || (uint64_t)length >= c->min_length ||
+	    compress_is_part(&t->res);
+}
+
 /* Whether the response is of a kind that is encoded, for whoever asks. */
 static bool
 compress_is_for(const struct compress_conf *c, const struct txn *t)
 {
 	const struct response *res = &t->res;
-	int64_t length = txn_content_length(t);
 
-	return res->body != NULL && res->status >= 200 && res->status != 206 &&
-	    !res->upgraded && (length < 0 ||
-	    (uint64_t)length >= c->min_length) &&
+	return res->body != NULL && res->status >= 200 && !res->upgraded &&
+	    compress_is_long(c, t) &&
 	    !head_has(&res->head, FIELD_CONTENT_ENCODING) &&
-	    !head_has(&res->head, FIELD_CONTENT_RANGE) &&
 	    compress_has_type(c, &res->head) &&
 	    coding_may_change(&res->head);
 }
@@ -194,9 +203,15 @@ compress_step(struct txn *t, const void *conf)
 	const struct compress_conf *c = conf;
 	enum coding coding;
 
+	/* What a 304 is about is not said in it; what varies in the 200 has to
+	 * be (RFC 9110 section 15.4.5). */
+	if (t->res.status == 304 && c->n_offered > 0)
+		coding_vary(&t->res.head);
 	if (c->n_offered == 0 || !compress_is_for(c, t))
 		return STEP_NEXT;
 	coding_vary(&t->res.head);
+	if (compress_is_part(&t->res))
+		return STEP_NEXT;
 	coding = coding_choose(&t->req.head, c->offered, c->n_offered);
 	if (coding == CODING_IDENTITY)
 		return STEP_NEXT;
@@ -263,7 +278,7 @@ const struct module compress_module = {
 	.phase = PHASE_BODY,
 	.levels = LEVEL_TOP | LEVEL_SITE | LEVEL_ROUTE,
 	.schema = &compress_schema,
-	.flags = CONF_CAN_BE_OFF,
+	.flags = CONF_CAN_BE_OFF | CONF_CAN_BE_ON,
 	.doc = "Encodes responses for clients that accept it.",
 	.prepare = compress_prepare,
 	.step = compress_step,

@@ -7,14 +7,10 @@
 #include "modules/modules.h"
 
 struct decompress_conf {
-	bool enabled;
 	uint64_t max_memory; /* bytes; 0: any */
 };
 
 static const struct conf_field decompress_fields[] = {
-	KEY_BOOL(decompress_conf, enabled, .dflt = "on",
-	    .doc = "decompress: on is short for all of this as it is by "
-	    "itself."),
 	KEY_SIZE(decompress_conf, max_memory, .dflt = "128m", .max = "64g",
 	    .doc = "How much memory the decoders of a worker may hold together "
 	    "(about 48k for gzip, 512k for br, 9m for zstd each); 0: any. "
@@ -31,7 +27,6 @@ static const struct conf_schema decompress_schema = {
 	    "no-transform is left alone.",
 	.size = sizeof(struct decompress_conf),
 	.fields = decompress_fields,
-	.shorthand = "enabled",
 	.example =
 	    "sites:\n"
 	    "  - listen: 8000\n"
@@ -56,7 +51,7 @@ decompress_step(struct txn *t, const void *conf)
 	const struct response *res = &t->res;
 	enum coding coding;
 
-	if (!c->enabled || res->body == NULL || res->status == 206 ||
+	if (res->body == NULL || res->status == 206 ||
 	    res->upgraded || !head_has(&res->head, FIELD_CONTENT_ENCODING) ||
 	    !decompress_coding(&res->head, &coding) ||
 	    !coding_may_change(&res->head))
@@ -116,7 +111,7 @@ const struct module decompress_module = {
 	.phase = PHASE_BODY,
 	.levels = LEVEL_TOP | LEVEL_SITE | LEVEL_ROUTE,
 	.schema = &decompress_schema,
-	.flags = CONF_CAN_BE_OFF,
+	.flags = CONF_CAN_BE_OFF | CONF_CAN_BE_ON,
 	.doc = "Decodes responses for clients that cannot.",
 	.step = decompress_step,
 	.start = decompress_start,

@@ -455,7 +455,7 @@ walk_reply_listing(struct walk *w)
 		return STEP_STOP;
 	}
 	txn_reply(t, 200);
-	txn_reply_bytes(t, files_listing_form(t, w->conf) == LISTING_JSON ?
+	txn_reply_bytes(t, l->form == LISTING_JSON ?
 	    "application/json" : "text/html; charset=utf-8", l->text);
 	if (w->conf->listing == LISTING_HTML)
 		txn_reply_field(t, FIELD_VARY, STR("Accept"));

@@ -629,7 +629,7 @@ limits_step(struct txn *t, const void *conf)
 
 	/* Its time has come; or it is for the page of an error, which may be
 	 * that of a limit. What had no route was not asked before. */
-	if (*txn_slot(t) != NULL || (t->answer_as != 0 &&
+	if (*txn_slot(t) != NULL || (t->page != NULL &&
 	    *txn_word(t, MODULE_limits) != NULL))
 		return STEP_NEXT;
 	if (c->requests.n + c->connections.n == 0)
@@ -669,19 +669,6 @@ limits_fields_step(struct txn *t, const void *conf)
 	return STEP_NEXT;
 }
 
-/* Addresses of connections come again, those of peers with them hardly. */
-static uint64_t
-limits_conn_hash(const struct conn *c)
-{
-	struct {
-		uintptr_t conn, port;
-		uint8_t ip[16];
-	} key = { .conn = (uintptr_t)c, .port = c->peer.port };
-
-	memcpy(key.ip, c->peer.ip, sizeof key.ip);
-	return str_hash(str_of((const char *)&key, sizeof key));
-}
-
 static enum verdict
 limits_pace_step(struct txn *t, const void *conf)
 {
@@ -702,7 +689,8 @@ limits_pace_step(struct txn *t, const void *conf)
 			st->paced = keyed_table_new(PACED_MAX,
 			    &limits_stats(t)->forgotten);
 		rates[1].table = st->paced;
-		rates[1].hash = limits_conn_hash(t->conn);
+		rates[1].hash = str_hash(str_of(
+		    (const char *)&t->conn->number, sizeof t->conn->number));
 	}
 	t->res.body = paced_flow(t->arena, t->server->net->loop, t->res.body,
 	    rates, &limits_stats(t)->paced);
@@ -715,14 +703,9 @@ static void
 limits_write_network(struct txn *t, const struct variable_arg *arg,
     struct buf *out)
 {
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 	struct peer p = *txn_peer(t);
 
 	(void)arg;
-	if (p.family == AF_INET6 && memcmp(p.ip, mapped, 12) == 0) {
-		p.family = AF_INET;
-		memcpy(p.ip, p.ip + 12, 4);
-	}
 	if (p.family == AF_INET6)
 		memset(p.ip + 8, 0, 8);
 	peer_format_ip(out, &p);

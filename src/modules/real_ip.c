@@ -17,7 +17,7 @@ struct real_ip_conf {
 
 	/* Made by real_ip_prepare. */
 	struct str field;
-	enum provenance_syntax syntax;
+	enum field_id id;
 };
 
 struct real_ip_stats {
@@ -75,8 +75,7 @@ real_ip_prepare(struct conf_load *load, struct generation *g, void *conf)
 
 	(void)g;
 	c->field = str_from(c->header);
-	c->syntax = field_lookup(c->field) == FIELD_FORWARDED ?
-	    PROVENANCE_FORWARDED : PROVENANCE_LIST;
+	c->id = field_lookup(c->field);
 	if (!field_token_is_valid(c->field))
 		conf_error(load, conf_pos_of(c, &c->header), "bad-field",
 		    "\"%s\" is not the name of a header: letters, digits and "
@@ -101,7 +100,7 @@ real_ip_withhold(struct txn *t, const struct real_ip_conf *c, bool is_trusted)
 	};
 
 	for (size_t i = 0; i < COUNT_OF(others); i++)
-		if (field_lookup(c->field) != others[i])
+		if (c->id != others[i])
 			head_withhold(&t->req.head, field_name(others[i]),
 			    true);
 	if (!is_trusted)
@@ -151,7 +150,7 @@ real_ip_step(struct txn *t, const void *conf)
 	if (!p->is_trusted)
 		return STEP_NEXT;
 
-	n = provenance_read(&t->req.head, c->field, c->syntax, proxies,
+	n = provenance_read(&t->req.head, c->id, c->field, proxies,
 	    !c->recursive, hops, &is_whole);
 	if (!is_whole)
 		real_ip_note_malformed(t, c, stats);
@@ -184,7 +183,7 @@ const struct module real_ip_module = {
 	.phase = PHASE_IDENTIFY,
 	.levels = LEVEL_TOP | LEVEL_SITE,
 	.schema = &real_ip_schema,
-	.flags = CONF_CAN_BE_OFF,
+	.flags = CONF_CAN_BE_OFF | CONF_CAN_BE_ON,
 	.doc = "Takes the client's address from a field that trusted proxies "
 	    "write.",
 	.prepare = real_ip_prepare,

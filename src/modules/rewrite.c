@@ -231,12 +231,12 @@ rewrite_apply(const struct rewrite_target *to, struct txn *t,
 }
 
 static enum verdict
-rewrite_refuse(struct txn *t, const struct rewrite_rule *rule)
+rewrite_refuse(struct txn *t, const struct rewrite_rule *rule,
+    struct rewrite_stats *stats)
 {
 	struct str text = template_text(rule->to.path);
 
-	((struct rewrite_stats *)server_stats(t->server,
-	    MODULE_rewrite))->refused++;
+	stats->refused++;
 	txn_fail(t, 500, "bad_rewrite", "\"%.*s\" would make a path that is "
 	    "none", STR_ARG(text));
 	return STEP_STOP;
@@ -264,7 +264,7 @@ rewrite_step(struct txn *t, const void *conf)
 		        &groups.n))
 			continue;
 		if (!rewrite_apply(&(*rule)->to, t, &groups, &path, &query))
-			return rewrite_refuse(t, *rule);
+			return rewrite_refuse(t, *rule, stats);
 		stats->rewritten++;
 		if ((*rule)->then == REWRITE_ROUTE) {
 			stats->rerouted++;

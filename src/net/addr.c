@@ -32,6 +32,33 @@ peer_from(const struct addr *a)
 	return p;
 }
 
+/* inet_pton takes no leading zeros and no zone. Of IPv6 it takes every way to
+ * write an address, and each of them has one reading. */
+bool
+peer_parse_ip(int family, struct str s, uint16_t port, struct peer *out)
+{
+	struct addr a = { .len = sizeof a.in };
+	char text[INET6_ADDRSTRLEN];
+
+	if (s.n >= sizeof text)
+		return false;
+	memcpy(text, s.p, s.n);
+	text[s.n] = '\0';
+	a.sa.sa_family = (sa_family_t)family;
+	if (family == AF_INET) {
+		a.in.sin_port = htons(port);
+		if (inet_pton(family, text, &a.in.sin_addr) != 1)
+			return false;
+	} else {
+		a.len = sizeof a.in6;
+		a.in6.sin6_port = htons(port);
+		if (inet_pton(family, text, &a.in6.sin6_addr) != 1)
+			return false;
+	}
+	*out = peer_from(&a);
+	return true;
+}
+
 void
 peer_format_ip(struct buf *b, const struct peer *p)
 {

@@ -29,8 +29,11 @@ struct peer {
 	uint8_t ip[16];     /* 4 or 16 bytes used, network order */
 };
 
+/* An IPv4-mapped address is IPv4 from here on. */
 struct peer peer_from(const struct addr *a);
-/* "192.0.2.1", "2001:db8::1", "unix:"; an IPv4-mapped address as IPv4. */
+/* S as an address of FAMILY (AF_INET, AF_INET6), alone. */
+bool peer_parse_ip(int family, struct str s, uint16_t port, struct peer *out);
+/* "192.0.2.1", "2001:db8::1", "unix:". */
 void peer_format_ip(struct buf *b, const struct peer *p);
 #define PEER_TEXT 48
 

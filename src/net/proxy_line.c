@@ -54,33 +54,6 @@ proxy_line_port(struct str s, uint16_t *out)
 	return true;
 }
 
-/* inet_pton takes no leading zeros and no zone. Of IPv6 it takes every way to
- * write an address, and each of them has one reading. */
-static bool
-proxy_line_ip(int family, struct str s, uint16_t port, struct peer *out)
-{
-	struct addr a = { .len = sizeof a.in };
-	char text[INET6_ADDRSTRLEN];
-
-	if (s.n >= sizeof text)
-		return false;
-	memcpy(text, s.p, s.n);
-	text[s.n] = '\0';
-	a.sa.sa_family = (sa_family_t)family;
-	if (family == AF_INET) {
-		a.in.sin_port = htons(port);
-		if (inet_pton(family, text, &a.in.sin_addr) != 1)
-			return false;
-	} else {
-		a.len = sizeof a.in6;
-		a.in6.sin6_port = htons(port);
-		if (inet_pton(family, text, &a.in6.sin6_addr) != 1)
-			return false;
-	}
-	*out = peer_from(&a);
-	return true;
-}
-
 /* What stands between "TCP4 " or "TCP6 " and the line's end. */
 static enum proxy_line_status
 proxy_line_addresses(int family, struct str s, struct proxy_line *out)
@@ -99,8 +72,8 @@ proxy_line_addresses(int family, struct str s, struct proxy_line *out)
 	}
 	if (!proxy_line_port(part[2], &from) || !proxy_line_port(part[3], &to))
 		return proxy_line_bad(out, "a port of it is none");
-	if (!proxy_line_ip(family, part[0], from, &out->source) ||
-	    !proxy_line_ip(family, part[1], to, &out->destination))
+	if (!peer_parse_ip(family, part[0], from, &out->source) ||
+	    !peer_parse_ip(family, part[1], to, &out->destination))
 		return proxy_line_bad(out, "an address of it is none of its "
 		    "family");
 	out->has_peers = true;

@@ -12,6 +12,7 @@
 #include "net/conn_socket.h"
 #include "net/tls_context.h"
 #include "net/tls_early.h"
+#include "net/tls_record.h"
 #include "net/tls_sign.h"
 
 #include <arpa/inet.h>
@@ -28,20 +29,6 @@
  * that asks for key updates without end and reads none.
  */
 #define TLS_HELD_MAX 262144
-
-/*
- * A client can use nothing of a record before all of it is there. While TCP
- * finds out what the way to it bears, a flight is about as large as all that
- * went before it. So records begin with what fits into a segment, and each is
- * larger than the one before by a quarter, which makes it about a quarter of
- * all that went before: none is waited for beyond its flight. A dozen of them
- * and they are full. After a second of silence, when TCP has begun anew (RFC
- * 5681 section 4.1), so do they.
- */
-#define TLS_RECORD_FIRST 1369 /* 1,500 less IPv6, TCP with its options, TLS */
-#define TLS_RECORD_FULL 16384 /* RFC 8446 section 5.1 */
-#define TLS_RECORD_IDLE 4     /* TICKs */
-#define TLS_RECORD_TICK 256   /* ms; a clock of 16 bits comes round in hours */
 
 struct tls_stream {
 	uint32_t magic;
@@ -60,8 +47,7 @@ struct tls_stream {
 	 * records to be sent. Valid within a call only. */
 	uint32_t at, fill;
 	uint32_t room; /* for plaintext: how much it is worth to read */
-	uint16_t record;   /* the most that goes into the next one */
-	uint16_t wrote_at; /* in TICKs */
+	struct tls_record record;
 	struct leftover in, out;
 	char *name;    /* the client's, lower case; NULL: none */
 	char *failure; /* NULL: none yet */
@@ -486,7 +472,7 @@ tls_stream_new(struct conn *c, struct tls_context *ctx, const char *name,
 	s->magic = TLS_STREAM_MAGIC;
 	s->conn = c;
 	s->is_server = is_server;
-	s->record = is_server ? TLS_RECORD_FIRST : TLS_RECORD_FULL;
+	tls_record_init(&s->record, is_server);
 	s->ssl = SSL_new(ctx->ssl);
 	if (bio == NULL || s->ssl == NULL || BIO_up_ref(bio) != 1)
 		goto fail;
@@ -707,41 +693,18 @@ tls_stream_read(struct tls_stream *s, void *p, size_t cap, size_t *n)
 	return *n > 0 ? TLS_DONE : step;
 }
 
-/* An upstream is near, and what it gets are requests. */
-static void
-tls_stream_look_idle(struct tls_stream *s)
-{
-	uint16_t now = (uint16_t)(clock_ms() / TLS_RECORD_TICK);
-
-	if (s->is_server && (uint16_t)(now - s->wrote_at) >= TLS_RECORD_IDLE)
-		s->record = TLS_RECORD_FIRST;
-	s->wrote_at = now;
-}
-
-static void
-tls_stream_grow_record(struct tls_stream *s, size_t sent)
-{
-	size_t next = s->record + sent / 4;
-
-	s->record = next < TLS_RECORD_FULL ? (uint16_t)next : TLS_RECORD_FULL;
-}
-
-/* Full ones OpenSSL cuts by itself, as many as there are. */
 static int
 tls_stream_encrypt(struct tls_stream *s, const char *p, size_t n)
 {
 	int rc = 1;
 
 	for (size_t done = 0, part, taken; rc == 1 && done < n; done += part) {
-		part = n - done;
-		if (part > s->record && s->record < TLS_RECORD_FULL)
-			part = s->record;
+		part = tls_record_part(&s->record, n - done);
 		/* To who may have sent a replay (RFC 8446 section 4.2.10). */
 		rc = s->conn->is_early ?
 		    SSL_write_early_data(s->ssl, p + done, part, &taken) :
 		    SSL_write_ex(s->ssl, p + done, part, &taken);
 		ASSERT(rc != 1 || taken == part);
-		tls_stream_grow_record(s, part);
 	}
 	return rc;
 }
@@ -765,7 +728,7 @@ tls_stream_write(struct tls_stream *s, const void *p, size_t n)
 	tls_stream_enter(s);
 	s->is_composing = true;
 	s->at = s->fill = 0;
-	tls_stream_look_idle(s);
+	tls_record_begin(&s->record, clock_ms());
 	rc = tls_stream_encrypt(s, p, n);
 	iov.iov_len = s->fill;
 	s->is_composing = false;

@@ -20,8 +20,7 @@ fuzz_read(struct arena *a, struct str value, bool is_forwarded, bool once,
 
 	head_init(&h, a, 1);
 	head_add_known(&h, id, value);
-	n = provenance_read(&h, field_name(id), is_forwarded ?
-	    PROVENANCE_FORWARDED : PROVENANCE_LIST, &proxies, once, hops,
+	n = provenance_read(&h, id, field_name(id), &proxies, once, hops,
 	    is_whole);
 	ASSERT(n <= PROVENANCE_HOPS && (!once || n <= 1));
 	/* All but the last of them are proxies. */

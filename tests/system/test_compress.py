@@ -22,6 +22,7 @@ SITE = """
     admin: 127.0.0.1:{port2}
     sites:
       - listen: {port}
+        compress: on
         response_headers: {set: {X-Site: "1"}}
         routes:
           - path: /plain/*
@@ -166,12 +167,14 @@ def test_ranges_are_of_the_file(w):
     r = w.get("/text.txt", {"Range": "bytes=0-9", **wanted("gzip")})
     assert r.status == 206 and r.body == TEXT[:10]
     assert r.headers["Content-Encoding"] is None
+    assert r.headers["Vary"] == "Accept-Encoding"
 
 
 def test_a_weak_etag_is_enough_to_revalidate(w):
     etag = w.get("/text.txt", wanted("gzip")).headers["ETag"]
     r = w.get("/text.txt", {"If-None-Match": etag, **wanted("gzip")})
     assert r.status == 304 and r.body == b""
+    assert r.headers["Vary"] == "Accept-Encoding"
 
 
 def test_a_weak_etag_is_no_range_of_what_was_encoded(w):

@@ -4,7 +4,6 @@ import hashlib
 import http.server
 import json
 import re
-import shutil
 import signal
 import socket
 import struct
@@ -483,7 +482,6 @@ def test_another_protocol_is_not_connected_to(w):
 # ---- other clients
 
 
-@pytest.mark.skipif(not shutil.which("nghttp"), reason="no nghttp")
 def test_nghttp_gets_a_page(w):
     out = subprocess.run(
         ["nghttp", "-nv", "http://127.0.0.1:%d/1k" % w.port],
@@ -491,7 +489,6 @@ def test_nghttp_gets_a_page(w):
     assert ":status: 200" in out
 
 
-@pytest.mark.skipif(not shutil.which("h2load"), reason="no h2load")
 @pytest.mark.parametrize("path", ["/1k", "/app/x"])
 def test_h2load_gets_all_its_answers(w, path):
     n = 2000 if path == "/1k" else 200

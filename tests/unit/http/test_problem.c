@@ -74,7 +74,7 @@ the_details_are_those_of_rfc_9457(void **state)
 	struct txn *t = txn_of(a, "application/json", 404);
 
 	(void)state;
-	problem_reply(t, NULL, NULL);
+	problem_reply(t, t->res.status, NULL, NULL);
 	assert_true(str_eq(head_value(&t->res.head, FIELD_CONTENT_TYPE),
 	    STR("application/problem+json")));
 	assert_true(str_eq(head_value(&t->res.head, FIELD_VARY),
@@ -92,7 +92,7 @@ a_sentence_is_a_detail(void **state)
 	struct txn *t = txn_of(a, "application/json", 400);
 
 	(void)state;
-	problem_reply(t, "bad", "a \"quoted\" thing");
+	problem_reply(t, 400, "bad", "a \"quoted\" thing");
 	assert_true(str_eq(body_of(t), STR("{\"type\": \"about:blank\", "
 	    "\"title\": \"Bad Request\", \"status\": 400, "
 	    "\"detail\": \"bad: a \\\"quoted\\\" thing\"}\n")));
@@ -106,18 +106,38 @@ others_get_html_and_caches_are_told_of_the_choice(void **state)
 	struct txn *t = txn_of(a, "*/*", 404);
 
 	(void)state;
-	problem_reply(t, NULL, NULL);
+	problem_reply(t, t->res.status, NULL, NULL);
 	assert_true(str_eq(head_value(&t->res.head, FIELD_CONTENT_TYPE),
 	    STR("text/html")));
 	assert_true(head_has(&t->res.head, FIELD_VARY));
 	t = txn_of(a, NULL, 404);
-	problem_reply(t, NULL, NULL);
+	problem_reply(t, t->res.status, NULL, NULL);
 	assert_false(head_has(&t->res.head, FIELD_VARY));
 	t = txn_of(a, "application/json", 301);
-	problem_reply(t, NULL, NULL);
+	problem_reply(t, t->res.status, NULL, NULL);
 	assert_true(str_eq(head_value(&t->res.head, FIELD_CONTENT_TYPE),
 	    STR("text/html")));
 	assert_false(head_has(&t->res.head, FIELD_VARY));
+	arena_end(a);
+}
+
+static void
+a_client_of_grpc_is_told_in_its_own_way(void **state)
+{
+	struct arena *a = arena_new();
+	struct txn *t = txn_of(a, NULL, 503);
+
+	(void)state;
+	t->req.method = METHOD_POST;
+	head_add_known(&t->req.head, FIELD_CONTENT_TYPE,
+	    STR("application/grpc"));
+	problem_reply(t, 503, "too much", NULL);
+	assert_int_equal(t->res.status, 200);
+	assert_true(str_eq(head_value_name(&t->res.head, STR("grpc-status")),
+	    STR("14")));
+	assert_true(str_eq(head_value_name(&t->res.head, STR("grpc-message")),
+	    STR("too much")));
+	assert_false(t->res.is_builtin);
 	arena_end(a);
 }
 
@@ -130,6 +150,7 @@ main(void)
 		cmocka_unit_test(a_sentence_is_a_detail),
 		cmocka_unit_test(
 		    others_get_html_and_caches_are_told_of_the_choice),
+		cmocka_unit_test(a_client_of_grpc_is_told_in_its_own_way),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

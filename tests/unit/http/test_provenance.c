@@ -36,10 +36,8 @@ reading(struct arena *a, const char *name, const char *const *lines, bool once)
 	for (; *lines != NULL; lines++)
 		head_add(&h, field_lookup(str_from(name)), str_from(name),
 		    str_from(*lines));
-	n = provenance_read(&h, str_from(name),
-	    field_lookup(str_from(name)) == FIELD_FORWARDED ?
-	    PROVENANCE_FORWARDED : PROVENANCE_LIST, &proxies, once, hops,
-	    &is_whole);
+	n = provenance_read(&h, field_lookup(str_from(name)), str_from(name),
+	    &proxies, once, hops, &is_whole);
 	for (unsigned i = 0; i < n; i++) {
 		buf_z(&b, i > 0 ? " " : "");
 		peer_format_ip(&b, &hops[i]);

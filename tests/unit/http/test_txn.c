@@ -398,20 +398,6 @@ txn_drops_a_response_when_it_is_rerouted(void **state)
 }
 
 static void
-txn_answers_an_error_page_with_the_status_of_the_error(void **state)
-{
-	struct world *w = *state;
-
-	w->other.plan = plan_of(w, "X|Y|Z", other_scripts);
-	w->t->answer_as = 404;
-	route_scripts[2] = (struct script){ 'R', "S", 404, NULL };
-	route_scripts[3] = (struct script){ 'H', "G", 0, NULL };
-	other_scripts[0] = (struct script){ 'X', "S", 200, NULL };
-	txn_begin(w->t);
-	assert_int_equal(w->t->res.status, 404);
-}
-
-static void
 txn_stops_a_loop_of_internal_redirects(void **state)
 {
 	struct world *w = *state;
@@ -912,7 +898,6 @@ main(void)
 		T(identifies_what_it_refuses),
 		T(walks_the_plan_of_where_it_is_rerouted),
 		T(drops_a_response_when_it_is_rerouted),
-		T(answers_an_error_page_with_the_status_of_the_error),
 		T(stops_a_loop_of_internal_redirects),
 		T(refuses_to_be_rerouted_to_no_route),
 		T(keeps_a_module_s_word_over_an_internal_redirect),
